@@ -1,0 +1,185 @@
+//! The market as a strategy sees it.
+
+use crate::error::{Error, Place, Result};
+
+/// The number of a session: trading days of the data set, from 0.
+pub type Session = u32;
+
+/// A symbol of the data set, from [`Market::find`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SymbolHandle(pub u32);
+
+/// An indicator series, from [`Market::indicator`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Series(pub u32);
+
+/// A candidate of a selection and its score, for [`Market::explain_selection`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// Symbol or name of the candidate.
+    pub name: String,
+    /// What it was ranked by.
+    pub value: f64,
+}
+
+/// Prices and indicators up to the session under evaluation.
+///
+/// Implemented by the host for a running plugin and by
+/// [`testing::TestMarket`](crate::testing::TestMarket) for native tests. The
+/// exact meaning of each function, its errors included, is in
+/// `plugins/wit/strategy.wit`.
+pub trait Market {
+    /// The handle of a symbol, or `NoData`.
+    fn find(&self, name: &str) -> Result<SymbolHandle>;
+
+    /// The date of a session, `YYYY-MM-DD`.
+    fn date(&self, session: Session) -> String;
+
+    /// How many bars the symbol has up to and including a session.
+    fn bars(&self, symbol: SymbolHandle, session: Session) -> u32;
+
+    /// The last close on or before a session, or `InsufficientHistory`.
+    fn close(&self, symbol: SymbolHandle, session: Session) -> Result<f64>;
+
+    /// The last `count` closes on or before a session, oldest first, or
+    /// `InsufficientHistory`.
+    fn closes(&self, symbol: SymbolHandle, session: Session, count: u32) -> Result<Vec<f64>>;
+
+    /// The series of an indicator; without a window the default of the
+    /// strategy language.
+    fn indicator(
+        &self,
+        name: &str,
+        symbol: SymbolHandle,
+        window: Option<u32>,
+    ) -> Result<Series>;
+
+    /// The value of a series at a session.
+    fn value(&self, series: Series, session: Session) -> Result<f64>;
+
+    /// Whether anybody will read the explanation. When not, the functions
+    /// below do nothing, and composing their arguments is wasted work.
+    fn explanation_wanted(&self) -> bool {
+        false
+    }
+
+    /// Explains a condition: its operands, and whether it held.
+    fn explain_condition(
+        &self,
+        _depth: u32,
+        _at: Option<Place>,
+        _text: &str,
+        _left: f64,
+        _right: f64,
+        _holds: bool,
+    ) {
+    }
+
+    /// Explains a selection: candidates by rank, of which the first `chosen`
+    /// were taken.
+    fn explain_selection(
+        &self,
+        _depth: u32,
+        _at: Option<Place>,
+        _text: &str,
+        _ranking: &[Score],
+        _chosen: u32,
+    ) {
+    }
+
+    /// Explains anything else.
+    fn explain_note(&self, _depth: u32, _at: Option<Place>, _text: &str) {}
+}
+
+/// The running host's market, through the imports of the `strategy` world.
+#[doc(hidden)]
+pub struct HostMarket;
+
+mod imports {
+    pub(super) use crate::bindings::strategy::alchemiser::plugin::{explain, market};
+}
+use imports::{explain, market};
+
+impl From<Place> for explain::Place {
+    fn from(place: Place) -> Self {
+        Self {
+            line: place.line,
+            column: place.column,
+        }
+    }
+}
+
+impl Market for HostMarket {
+    fn find(&self, name: &str) -> Result<SymbolHandle> {
+        market::find(name).map(SymbolHandle).map_err(Error::from)
+    }
+
+    fn date(&self, session: Session) -> String {
+        market::date(session)
+    }
+
+    fn bars(&self, symbol: SymbolHandle, session: Session) -> u32 {
+        market::bars(symbol.0, session)
+    }
+
+    fn close(&self, symbol: SymbolHandle, session: Session) -> Result<f64> {
+        market::close(symbol.0, session).map_err(Error::from)
+    }
+
+    fn closes(&self, symbol: SymbolHandle, session: Session, count: u32) -> Result<Vec<f64>> {
+        market::closes(symbol.0, session, count).map_err(Error::from)
+    }
+
+    fn indicator(
+        &self,
+        name: &str,
+        symbol: SymbolHandle,
+        window: Option<u32>,
+    ) -> Result<Series> {
+        market::indicator(name, symbol.0, window)
+            .map(Series)
+            .map_err(Error::from)
+    }
+
+    fn value(&self, series: Series, session: Session) -> Result<f64> {
+        market::value(series.0, session).map_err(Error::from)
+    }
+
+    fn explanation_wanted(&self) -> bool {
+        explain::wanted()
+    }
+
+    fn explain_condition(
+        &self,
+        depth: u32,
+        at: Option<Place>,
+        text: &str,
+        left: f64,
+        right: f64,
+        holds: bool,
+    ) {
+        explain::condition(depth, at.map(Into::into), text, left, right, holds);
+    }
+
+    fn explain_selection(
+        &self,
+        depth: u32,
+        at: Option<Place>,
+        text: &str,
+        ranking: &[Score],
+        chosen: u32,
+    ) {
+        let ranking: Vec<explain::Score> = ranking
+            .iter()
+            .map(|score| explain::Score {
+                name: score.name.clone(),
+                value: score.value,
+            })
+            .collect();
+        explain::selection(depth, at.map(Into::into), text, &ranking, chosen);
+    }
+
+    fn explain_note(&self, depth: u32, at: Option<Place>, text: &str) {
+        explain::note(depth, at.map(Into::into), text);
+    }
+}

@@ -1,0 +1,2 @@
+//! Native tests of a strategy, without the sandbox.
+
