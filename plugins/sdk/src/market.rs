@@ -47,12 +47,7 @@ pub trait Market {
 
     /// The series of an indicator; without a window the default of the
     /// strategy language.
-    fn indicator(
-        &self,
-        name: &str,
-        symbol: SymbolHandle,
-        window: Option<u32>,
-    ) -> Result<Series>;
+    fn indicator(&self, name: &str, symbol: SymbolHandle, window: Option<u32>) -> Result<Series>;
 
     /// The value of a series at a session.
     fn value(&self, series: Series, session: Session) -> Result<f64>;
@@ -130,12 +125,7 @@ impl Market for HostMarket {
         market::closes(symbol.0, session, count).map_err(Error::from)
     }
 
-    fn indicator(
-        &self,
-        name: &str,
-        symbol: SymbolHandle,
-        window: Option<u32>,
-    ) -> Result<Series> {
+    fn indicator(&self, name: &str, symbol: SymbolHandle, window: Option<u32>) -> Result<Series> {
         market::indicator(name, symbol.0, window)
             .map(Series)
             .map_err(Error::from)

@@ -1,2 +1,1 @@
 //! Native tests of a strategy, without the sandbox.
-
