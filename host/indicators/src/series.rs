@@ -3,7 +3,7 @@
 use crate::specification::Specification;
 
 /// Why an indicator has no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
     /// Fewer points than needed.
     #[error("{need} closes are needed and there are {have}")]

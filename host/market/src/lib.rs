@@ -1,1 +1,25 @@
-//! Placeholder
+//! Price history as of a session.
+//!
+//! A [`Market`] is a snapshot of closes by session and symbol. It comes from a
+//! [`PriceSource`], such as a [`CsvSource`], and never changes. A strategy sees
+//! it through a [`View`], which holds it to what it declared and to the session
+//! under evaluation. What it saw can be kept as a [`Slice`] and asked again
+//! later.
+//!
+//! *Invariants:* what a view answers does not depend on any bar after the
+//! session under evaluation. Prices are exact decimals, and become doubles in
+//! one place, for statistics only.
+
+mod calendar;
+mod error;
+mod history;
+mod instruments;
+mod market;
+mod view;
+
+pub use calendar::{Calendar, NotASession, Session, closing_time};
+pub use error::{AdvanceError, DataError, ReadError, ViolationError};
+pub use history::{Bar, History};
+pub use instruments::Instrument;
+pub use market::{Market, MarketError};
+pub use view::{Requirement, SeriesHandle, SymbolHandle, View};
