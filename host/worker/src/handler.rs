@@ -55,7 +55,10 @@ impl Context<'_> {
     /// The workflow, which events of a workflow always have.
     pub fn workflow(&self) -> Result<&Workflow, Failure> {
         self.workflow.ok_or_else(|| {
-            Failure::permanent("UnknownWorkflow", "the event belongs to no workflow known here")
+            Failure::permanent(
+                "UnknownWorkflow",
+                "the event belongs to no workflow known here",
+            )
         })
     }
 }
