@@ -7,7 +7,7 @@
 //! sets a limit.
 
 use crate::operator::{Comparison, Operator};
-use crate::problem::{Problems, argument_error, unknown_operator};
+use crate::problem::{Problems, argument_error, shortened, unknown_operator};
 use crate::program::{
     Builder, Call, Condition, Edge, Number, Occurrence, Operand, Operation, Position, Program,
     Selection, SymbolId,
@@ -499,6 +499,7 @@ impl<'a> Checker<'a> {
         match spelling(text) {
             Some(symbol) => Some(self.builder.symbol(&symbol)),
             None => {
+                let text = shortened(text);
                 let message = format!(
                     "{text:?} is no symbol: 1 to 10 letters, digits, `.` and `-`, \
                      with no `.` or `-` at an end or doubled"
@@ -641,7 +642,7 @@ impl<'a> Checker<'a> {
     }
 
     fn describe(&self, form: FormId) -> String {
-        let text = |text| self.tree.texts.get(text);
+        let text = |text| shortened(self.tree.texts.get(text));
         match self.tree.kind(form) {
             Kind::List => match self.known_head(form) {
                 Some(operator) => format!("`({operator} …)`"),
