@@ -87,6 +87,17 @@ impl Calendar {
         (first..end.max(first)).map(numbered)
     }
 
+    /// The sessions up to and including one, with their dates.
+    pub(crate) fn until(
+        &self,
+        last: Session,
+    ) -> impl Iterator<Item = (Session, SessionDate)> + use<'_> {
+        let numbered_dates = self.dates.iter().enumerate();
+        numbered_dates
+            .map(|(place, date)| (numbered(place), *date))
+            .take_while(move |(session, _)| *session <= last)
+    }
+
     /// The last session that had closed at an instant.
     #[must_use]
     pub fn last_closed(&self, at: Timestamp) -> Option<Session> {

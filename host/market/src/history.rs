@@ -97,8 +97,8 @@ impl History {
     /// symbol has no bar on it.
     #[must_use]
     pub fn price_on(&self, session: Session) -> Option<Price> {
-        let place = self.sessions.binary_search(&session).ok()?;
-        Some(self.prices[place])
+        let last = self.bars_here(session).checked_sub(1)? as usize;
+        (self.sessions[last] == session).then(|| self.prices[last])
     }
 
     /// The session of the first bar, one left out included.
@@ -118,6 +118,16 @@ impl History {
     /// How many bars a slice left out before the first one here.
     pub(crate) fn omitted_bars(&self) -> u32 {
         self.omitted.map_or(0, |omitted| omitted.bars)
+    }
+
+    /// How many of the first bars lie outside of a declared history as of a
+    /// session, or were left out here.
+    pub(crate) fn unseen(&self, declared: Option<u32>, as_of: Session) -> u32 {
+        let undeclared = match declared {
+            Some(bars) => self.bars(as_of).saturating_sub(bars),
+            None => 0,
+        };
+        undeclared.max(self.omitted_bars())
     }
 
     /// As [`bars`](Self::bars), without those left out.
