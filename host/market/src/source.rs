@@ -6,6 +6,7 @@ use alchemiser_events::{SessionDate, Symbol, SymbolError, TimeError};
 use async_trait::async_trait;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The port through which prices reach the worker.
 #[async_trait]
@@ -15,7 +16,15 @@ pub trait PriceSource: Send + Sync {
     ///
     /// # Errors
     /// See [`SourceError`].
-    async fn load(&self, requirements: &[Requirement]) -> Result<Market, SourceError>;
+    async fn load(&self, requirements: &[Requirement]) -> Result<Arc<Market>, SourceError>;
+}
+
+/// A snapshot at hand is a source of itself.
+#[async_trait]
+impl PriceSource for Arc<Market> {
+    async fn load(&self, _requirements: &[Requirement]) -> Result<Arc<Market>, SourceError> {
+        Ok(Arc::clone(self))
+    }
 }
 
 /// Prices could not be loaded.
