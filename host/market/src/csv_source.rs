@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 ///
 /// ```toml
 /// SP500 = { tradable = false }
-/// BRK.A = { fractionable = false }
+/// "BRK.A" = { fractionable = false }
 /// ```
 #[derive(Clone, Debug)]
 pub struct CsvSource {

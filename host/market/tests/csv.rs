@@ -363,6 +363,14 @@ fn instruments() {
 fn faults_of_the_instruments() {
     for (text, message) in [
         (
+            "BRK.B = { fractionable = false }",
+            ":1: a symbol with a point has to be in quotes: `\"BRK.B\"`",
+        ),
+        (
+            "[BRK.B]\nfractionable = false",
+            ":1: a symbol with a point has to be in quotes: `\"BRK.B\"`",
+        ),
+        (
             "SPY = { tradeable = false }",
             ":1: there is no key `tradeable`; did you mean `tradable`?",
         ),
