@@ -28,7 +28,7 @@ use std::sync::Arc;
 ///
 /// ```toml
 /// SP500 = { tradable = false }
-/// BRK.A = { fractionable = false }
+/// "BRK.A" = { fractionable = false }
 /// ```
 #[derive(Clone, Debug)]
 pub struct CsvSource {

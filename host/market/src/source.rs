@@ -154,6 +154,12 @@ pub enum Problem {
         /// The type found.
         found: &'static str,
     },
+    /// A symbol with a point that is not in quotes.
+    #[error("a symbol with a point has to be in quotes: `\"{name}\"`")]
+    UnquotedSymbol {
+        /// The symbol.
+        name: String,
+    },
     /// A key that instruments do not have.
     #[error("there is no key `{name}`{}", DidYouMean(*.suggestion))]
     UnknownKey {
