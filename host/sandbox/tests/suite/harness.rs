@@ -81,8 +81,18 @@ pub(crate) fn evaluate(plugin: &Plugin, parameters: &str) -> Result<Evaluation, 
     instance(plugin, parameters)?.evaluate(Session(30), Explain::Yes)
 }
 
-/// The error's class and text. Which build it was is not what a test is about.
+/// The error's class and text. Which build it was, and where in its source it
+/// panicked, is not what a test is about.
 pub(crate) fn text(error: &CallError) -> String {
     let build = error.plugin.sha256.short();
-    format!("{}: {error}", error.class()).replace(&build, "[build]")
+    let text = format!("{}: {error}", error.class()).replace(&build, "[build]");
+    match text.split_once("/lib.rs:") {
+        Some((before, after)) => {
+            let rest = after.trim_start_matches(|character: char| {
+                character.is_ascii_digit() || character == ':'
+            });
+            format!("{before}/lib.rs:[place]{rest}")
+        }
+        None => text,
+    }
 }

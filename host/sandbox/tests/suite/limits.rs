@@ -40,7 +40,6 @@ fn each_misbehaviour_has_its_own_error() {
         r#"{"behaviour": "ask-market", "during": "requirements"}"#,
         r#"{"behaviour": "endless-loop", "during": "requirements"}"#,
         r#"{"behaviour": "no-symbol", "during": "requirements"}"#,
-        r#"{"behaviour": "no-such-behaviour"}"#,
         r#"{"behaviour": "behave", "speed": 3}"#,
         "not JSON",
     ] {

@@ -66,7 +66,6 @@ fn each_misbehaviour_has_its_own_error() {
         "bad-decimal",
         "negative-quantity",
         "unknown-symbol",
-        "no-such-behaviour",
     ]
     .into_iter()
     .map(|behaviour| text(&ask(&plugin, behaviour).unwrap_err()))
