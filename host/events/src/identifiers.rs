@@ -155,6 +155,13 @@ impl ClientOrderId {
     }
 }
 
+impl BrokerOrderId {
+    /// The paper broker's name for an order.
+    pub fn paper(order: &ClientOrderId) -> Self {
+        Self(format!("paper-{order}"))
+    }
+}
+
 /// The first `length` digits of RFC 4648 base 32, in lower case.
 fn base32(bytes: &[u8; 32], length: usize) -> String {
     const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";

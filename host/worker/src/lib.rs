@@ -1,1 +1,43 @@
-//! Placeholder
+//! The worker: one dispatcher, five handlers, and the ports that they act
+//! through.
+//!
+//! An event and a target make a *delivery*. The [`Dispatcher`] claims it, runs
+//! the target's [`Handler`], and commits what the handler answered together
+//! with the delivery's end: events to publish, the workflow's next state. The
+//! same dispatcher runs on a laptop and on AWS; only the adapters behind the
+//! ports differ.
+//!
+//! *Invariant:* handlers do not publish. They return what is to be published,
+//! so that it appears exactly when the delivery is done.
+
+mod book;
+mod command;
+mod consolidation;
+mod dispatcher;
+mod evaluation;
+mod failure;
+mod handler;
+mod handlers;
+mod ledger;
+mod ports;
+mod settings;
+mod workflow;
+
+pub use book::{Book, BookEntry, BookError, StrategySource};
+pub use command::{StartCommand, Started, start_workflow};
+pub use consolidation::{Consolidated, ConsolidationError, consolidate};
+pub use dispatcher::{Dispatched, Dispatcher};
+pub use evaluation::{BookStrategy, EvaluationError, Evaluator, OpenStrategy};
+pub use failure::Failure;
+pub use handler::{Context, Declaration, Emission, Handler, Outcome, Step, flow};
+pub use handlers::{
+    DECLARATIONS, ExecutionHandler, NotificationHandler, OrchestrationHandler, PortfolioHandler,
+    StrategyHandler,
+};
+pub use ledger::{Ledger, LedgerEntry};
+pub use ports::{
+    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier,
+    StartResult, StoreError, Transition, Workflows,
+};
+pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
+pub use workflow::{Workflow, WorkflowState};

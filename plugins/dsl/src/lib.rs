@@ -1,1 +1,100 @@
-//! Placeholder
+//! Strategy plugin that runs a strategy file: an S-expression such as
+//!
+//! ```clojure
+//! (if (> (current-price "SP500") (moving-average-price "SP500" {:window 200}))
+//!   (weight-equal "MSFT" "AAPL")
+//!   (asset "USMV"))
+//! ```
+//!
+//! Loading reads the text ([`reader`]), checks all of it and makes a program of
+//! it in which equal forms are one ([`check`], [`program`]). Evaluating computes
+//! what the program holds as of a session ([`evaluate`], [`score`]), brings it
+//! into its canonical form ([`canonical`]) and explains it if anybody wants to
+//! know ([`explain`]).
+//!
+//! Errors have the classes `ParseError`, `UnknownOperator` and `ArgumentError`
+//! when a file is loaded, and `NoData`, `InsufficientHistory`, `NonFinite` and
+//! `EmptyPortfolio` when it is evaluated; all with line and column.
+
+mod canonical;
+mod check;
+mod evaluate;
+mod explain;
+mod failure;
+mod history;
+mod memo;
+mod operator;
+mod problem;
+mod program;
+mod quotes;
+mod reader;
+mod requirements;
+mod score;
+mod symbol;
+mod texts;
+mod tree;
+
+use alchemiser_sdk::{
+    Error, Files, Market, Requirement, Result, Session, Strategy, Weight, export_strategy,
+};
+use evaluate::{Evaluator, State};
+use program::Program;
+use std::rc::Rc;
+
+/// A strategy file, loaded.
+#[derive(Debug)]
+pub struct Dsl {
+    program: Program,
+    state: State,
+}
+
+/// A strategy file takes no parameters.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {}
+
+impl Dsl {
+    /// Reads and checks the text of a strategy file.
+    ///
+    /// # Errors
+    /// All problems found, in the order of the text; at least one. A text that
+    /// cannot be read has one.
+    pub fn read(text: &[u8]) -> std::result::Result<Self, Vec<Error>> {
+        let tree = reader::read(text).map_err(|error| vec![error.into()])?;
+        let program = check::check(tree)?;
+        let state = State::new(&program);
+        Ok(Self { program, state })
+    }
+}
+
+impl Strategy for Dsl {
+    type Parameters = Parameters;
+
+    fn load(_: Parameters, files: &Files) -> Result<Self> {
+        let (_, text) = files.only()?;
+        Self::read(text).map_err(|mut problems| problems.swap_remove(0))
+    }
+
+    fn requirements(&self) -> Vec<Requirement> {
+        requirements::requirements(&self.program)
+    }
+
+    fn evaluate(&mut self, market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
+        let mut evaluator = Evaluator {
+            program: &self.program,
+            market,
+            state: &mut self.state,
+            as_of,
+        };
+        let weights = evaluator.weights();
+        if market.explanation_wanted() {
+            evaluator.explain();
+        }
+        weights.map_err(|failure| {
+            let place = self.program.place(failure.position);
+            Rc::unwrap_or_clone(failure).error.at(place)
+        })
+    }
+}
+
+export_strategy!(Dsl);

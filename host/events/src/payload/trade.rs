@@ -76,7 +76,7 @@ pub struct OrderResult {
     /// Whether it was filled.
     pub success: bool,
     /// Our name for the order.
-    pub client_order_id: Option<ClientOrderId>,
+    pub client_order_id: ClientOrderId,
     /// The broker's name for the order.
     pub order_id: Option<BrokerOrderId>,
     /// Kind of order.

@@ -3,6 +3,7 @@
 use crate::amounts::Money;
 use crate::event::EventType;
 use crate::identifiers::{EventId, PlanId};
+use crate::payload::trade::ExecutionData;
 use crate::time::SessionDate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +94,8 @@ pub struct WorkflowFailed {
     pub original_event_type: EventType,
     /// The event whose handling failed.
     pub original_event_id: EventId,
+    /// What had been traded by then, if execution had ended.
+    pub execution_data: Option<ExecutionData>,
 }
 
 /// The steps of a workflow.

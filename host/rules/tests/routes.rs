@@ -1,0 +1,248 @@
+//! Reading `routes.toml`, and the deliveries that follow from it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use alchemiser_rules::{Routes, RuleName, TargetKind, TargetName};
+use serde_json::{Value, json};
+
+const SHIPPED: &str = include_str!("../../../routes.toml");
+
+fn shipped() -> Routes {
+    Routes::parse(SHIPPED, "routes.toml").unwrap()
+}
+
+fn envelope(source: &str, detail_type: &str) -> Value {
+    json!({"source": source, "detail-type": detail_type, "detail": {}})
+}
+
+fn delivered(routes: &Routes, envelope: &Value) -> Vec<(String, String)> {
+    routes
+        .deliveries(envelope)
+        .into_iter()
+        .map(|delivery| (delivery.target.to_string(), delivery.rule.name.to_string()))
+        .collect()
+}
+
+#[test]
+fn the_shipped_routes_send_each_event_to_one_handler() {
+    let routes = shipped();
+    let table = [
+        (
+            "orchestration",
+            "WorkflowStarted",
+            "strategy",
+            "workflow-started",
+            3600,
+        ),
+        (
+            "strategy",
+            "SignalGenerated",
+            "portfolio",
+            "signal-generated",
+            3600,
+        ),
+        (
+            "portfolio",
+            "RebalancePlanned",
+            "execution",
+            "rebalance-planned",
+            600,
+        ),
+        (
+            "execution",
+            "TradeExecuted",
+            "orchestrator",
+            "trade-executed",
+            1800,
+        ),
+        (
+            "strategy",
+            "WorkflowFailed",
+            "orchestrator",
+            "workflow-failed",
+            3600,
+        ),
+        (
+            "portfolio",
+            "WorkflowFailed",
+            "orchestrator",
+            "workflow-failed",
+            3600,
+        ),
+        (
+            "execution",
+            "WorkflowFailed",
+            "orchestrator",
+            "workflow-failed",
+            3600,
+        ),
+        (
+            "orchestration",
+            "WorkflowFailed",
+            "orchestrator",
+            "workflow-failed",
+            3600,
+        ),
+        (
+            "orchestration",
+            "TradingNotificationRequested",
+            "notifier",
+            "trading-notification",
+            3600,
+        ),
+        (
+            "notifications",
+            "ErrorNotificationRequested",
+            "notifier",
+            "error-notification",
+            3600,
+        ),
+        (
+            "execution",
+            "SystemNotificationRequested",
+            "notifier",
+            "system-notification",
+            3600,
+        ),
+    ];
+    for (module, detail_type, target, rule, max_age) in table {
+        let event = envelope(&format!("alchemiser.{module}"), detail_type);
+        assert_eq!(
+            delivered(&routes, &event),
+            [(target.to_owned(), rule.to_owned())],
+            "{module} {detail_type}"
+        );
+        let rule = routes.rule(&RuleName::new(rule).unwrap()).unwrap();
+        assert_eq!(rule.retry.attempts, 3);
+        assert_eq!(rule.retry.max_age, Duration::from_secs(max_age));
+    }
+    assert_eq!(routes.rules().len(), 9);
+}
+
+#[test]
+fn the_audit_rule_matches_everything_of_ours_and_delivers_nothing() {
+    let routes = shipped();
+    let completed = envelope("alchemiser.orchestration", "WorkflowCompleted");
+    let matching: Vec<_> = routes
+        .matching(&completed)
+        .map(|rule| rule.name.as_str())
+        .collect();
+    assert_eq!(matching, ["audit"]);
+    assert_eq!(delivered(&routes, &completed), []);
+    assert_eq!(
+        routes.target_kind(&TargetName::new("audit").unwrap()),
+        Some(TargetKind::Log)
+    );
+    assert_eq!(
+        routes
+            .matching(&envelope("other", "WorkflowStarted"))
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn each_target_gets_an_event_once_in_the_order_of_the_file() {
+    let routes = Routes::parse(
+        r#"
+        targets = { one.kind = "handler", two.kind = "handler" }
+        rule = [
+            { name = "off", pattern = { a = [1] }, target = "two", enabled = false },
+            { name = "first", pattern = { a = [1] }, target = "two", retry_attempts = 0 },
+            { name = "second", pattern = { a = [1, 2] }, target = "one" },
+            { name = "third", pattern = { a = [1] }, target = "two", retry_attempts = 9 },
+        ]
+        "#,
+        "routes.toml",
+    )
+    .unwrap();
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs
+            .iter()
+            .map(|(target, rule)| ((*target).into(), (*rule).into()))
+            .collect()
+    };
+    assert_eq!(
+        delivered(&routes, &json!({"a": 1})),
+        pairs(&[("two", "first"), ("one", "second")])
+    );
+    assert_eq!(
+        delivered(&routes, &json!({"a": 2})),
+        pairs(&[("one", "second")])
+    );
+    assert_eq!(delivered(&routes, &json!({"a": 3})), []);
+}
+
+#[test]
+fn what_is_left_out_has_eventbridges_defaults() {
+    let routes = Routes::parse(
+        "[targets.t]\nkind = \"handler\"\n[[rule]]\nname = \"r\"\ntarget = \"t\"\npattern.a = [1]\n",
+        "routes.toml",
+    )
+    .unwrap();
+    let rule = &routes.rules()[0];
+    assert!(rule.enabled);
+    assert_eq!(rule.description, None);
+    assert_eq!(rule.line, 3);
+    assert_eq!(rule.retry.attempts, 185);
+    assert_eq!(rule.retry.max_age, Duration::from_secs(86_400));
+}
+
+#[test]
+fn a_pattern_may_be_eventbridges_own_json() {
+    let routes = Routes::parse(
+        r#"
+        targets.t.kind = "handler"
+        [[rule]]
+        name = "r"
+        target = "t"
+        pattern = '{"detail": {"parent": [null, {"prefix": "wf-"}]}}'
+        "#,
+        "routes.toml",
+    )
+    .unwrap();
+    assert_eq!(
+        routes
+            .deliveries(&json!({"detail": {"parent": null}}))
+            .len(),
+        1
+    );
+    assert_eq!(
+        routes
+            .deliveries(&json!({"detail": {"parent": "wf-1"}}))
+            .len(),
+        1
+    );
+    assert_eq!(routes.deliveries(&json!({"detail": {}})).len(), 0);
+}
+
+/// Every mistake of each file is reported in one run; the snapshots show how.
+#[test]
+fn mistakes_are_reported_all_at_once() {
+    let files = [
+        (
+            "keys_and_types",
+            include_str!("mistakes/keys_and_types.toml"),
+        ),
+        ("patterns", include_str!("mistakes/patterns.toml")),
+        ("operators", include_str!("mistakes/operators.toml")),
+        ("syntax", include_str!("mistakes/syntax.toml")),
+        ("nothing", ""),
+        ("not_a_list", "targets = 3\n[rule]\nname = \"x\"\n"),
+    ];
+    for (name, text) in files {
+        let error = Routes::parse(text, "routes.toml").unwrap_err();
+        insta::assert_snapshot!(name, error);
+    }
+}
+
+#[test]
+fn a_mistake_spans_what_is_wrong() {
+    let text = SHIPPED.replace("target = \"portfolio\"", "target = \"portefeuille\"");
+    let error = Routes::parse(&text, "routes.toml").unwrap_err();
+    assert_eq!(error.mistakes.len(), 1);
+    let mistake = &error.mistakes[0];
+    assert_eq!(&text[mistake.span.clone()], "\"portefeuille\"");
+    assert_eq!(mistake.rule.as_deref(), Some("signal-generated"));
+}

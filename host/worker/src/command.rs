@@ -1,0 +1,148 @@
+//! The command that starts a workflow.
+
+use crate::ports::{StartResult, StoreError, Workflows};
+use crate::workflow::{Workflow, WorkflowState};
+use alchemiser_events::{
+    AccountName, CausationId, Event, EventId, EventType, Header, Payload, SchemaVersion,
+    SessionDate, Source, Timestamp, WorkflowConfiguration, WorkflowKey, WorkflowStarted,
+    WorkflowType,
+};
+
+/// What the first event names as the handler that emitted it.
+const TARGET: &str = "command";
+
+/// A wish to run a workflow.
+#[derive(Clone, Debug)]
+pub struct StartCommand {
+    /// The account to trade.
+    pub account: AccountName,
+    /// The slot of the day, `HHMM` in New York.
+    pub slot: String,
+    /// The workflow's clock.
+    pub clock: Timestamp,
+    /// What every later step checks itself against.
+    pub configuration: WorkflowConfiguration,
+    /// Who asks: the command line, or a schedule by name.
+    pub requested_by: String,
+}
+
+/// What became of the wish.
+#[derive(Clone, Debug)]
+pub enum Started {
+    /// A workflow began.
+    Created(Workflow),
+    /// It began before and has not ended: bring it to its end.
+    Unfinished(Workflow),
+    /// It was completed before; nothing is done twice.
+    AlreadyCompleted(Workflow),
+    /// It failed after orders may have been sent; running it again could trade
+    /// twice.
+    FailedAfterOrders(Workflow),
+    /// The account has moved on to a later session.
+    Superseded {
+        /// The account's last workflow.
+        last: Workflow,
+    },
+    /// Another workflow of the account has not ended: bring that to its end
+    /// first.
+    Busy(Workflow),
+}
+
+/// Starts a workflow, or says why not. Starting the same one twice, in two
+/// processes at once even, starts it once.
+pub async fn start_workflow(
+    workflows: &dyn Workflows,
+    command: &StartCommand,
+) -> Result<Started, StoreError> {
+    let existing = workflows.of_account(command.account.as_str()).await?;
+    if let Some(active) = existing
+        .iter()
+        .find(|workflow| !workflow.state.is_terminal())
+    {
+        let active = active.clone();
+        return Ok(if same_slot(&active, command) {
+            Started::Unfinished(active)
+        } else {
+            Started::Busy(active)
+        });
+    }
+    let last = existing
+        .iter()
+        .max_by_key(|workflow| (workflow.session(), workflow.clock));
+    if let Some(last) = last.filter(|last| last.session() > command.configuration.session) {
+        return Ok(Started::Superseded { last: last.clone() });
+    }
+
+    let latest = existing
+        .iter()
+        .filter(|workflow| same_slot(workflow, command))
+        .max_by_key(|workflow| workflow.rerun);
+    let rerun = match latest {
+        None => 0,
+        Some(latest) if latest.state == WorkflowState::Completed => {
+            return Ok(Started::AlreadyCompleted(latest.clone()));
+        }
+        Some(latest) if latest.orders_sent => {
+            return Ok(Started::FailedAfterOrders(latest.clone()));
+        }
+        Some(latest) => latest.rerun + 1,
+    };
+
+    let workflow = new_workflow(command, rerun);
+    let event = first_event(&workflow, command);
+    match workflows.start(&workflow, &event).await? {
+        StartResult::Created => Ok(Started::Created(workflow)),
+        // Another process was faster; the workflow is theirs and ours alike.
+        StartResult::Exists => Ok(Started::Unfinished(workflow)),
+    }
+}
+
+fn same_slot(workflow: &Workflow, command: &StartCommand) -> bool {
+    workflow.session() == command.configuration.session
+        && workflow.slot == command.slot
+        && workflow.configuration.stage == command.configuration.stage
+}
+
+fn new_workflow(command: &StartCommand, rerun: u32) -> Workflow {
+    let session: SessionDate = command.configuration.session;
+    let key = WorkflowKey {
+        stage: command.configuration.stage.clone(),
+        account: command.account.clone(),
+        session,
+        slot: command.slot.clone(),
+        rerun,
+    };
+    Workflow {
+        correlation_id: key.correlation_id(),
+        account: command.account.clone(),
+        slot: command.slot.clone(),
+        rerun,
+        clock: command.clock,
+        configuration: command.configuration.clone(),
+        state: WorkflowState::Started,
+        orders_sent: false,
+    }
+}
+
+fn first_event(workflow: &Workflow, command: &StartCommand) -> Event {
+    let causation_id = CausationId::command(&workflow.correlation_id);
+    Event {
+        header: Header {
+            correlation_id: workflow.correlation_id.clone(),
+            event_id: EventId::derive(&causation_id, TARGET, EventType::WorkflowStarted, 0, 0),
+            causation_id,
+            timestamp: workflow.clock,
+            source_module: Source::Orchestration,
+            source_component: Some(TARGET.to_owned()),
+            schema_version: SchemaVersion::default(),
+            sequence: 1,
+            produced_by: None,
+            inputs_ref: None,
+        },
+        payload: Payload::WorkflowStarted(WorkflowStarted {
+            workflow_type: WorkflowType::Trading,
+            requested_by: command.requested_by.clone(),
+            configuration: workflow.configuration.clone(),
+        }),
+    }
+}

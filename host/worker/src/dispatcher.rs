@@ -1,0 +1,376 @@
+//! Claim, run, commit: how every delivery is worked on.
+
+use crate::failure::Failure;
+use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step, publishable};
+use crate::ports::{
+    Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, StoreError, Transition, Workflows,
+};
+use crate::settings::RetrySettings;
+use crate::workflow::{Workflow, WorkflowState};
+use alchemiser_events::{Event, EventType, Payload, WorkflowFailed, WorkflowType};
+use alchemiser_rules::{RetryPolicy, Routes, TargetName};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Works on deliveries.
+pub struct Dispatcher {
+    handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    routes: Arc<Routes>,
+    deliveries: Arc<dyn Deliveries>,
+    workflows: Arc<dyn Workflows>,
+    retry: RetrySettings,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dispatched {
+    /// Its step was taken.
+    Done,
+    /// There will be another attempt.
+    Retry,
+    /// There will be none: it is a dead letter.
+    Dead,
+    /// It had ended before.
+    Finished,
+    /// Somebody else works on it, or its time has not come.
+    NotNow,
+}
+
+impl Dispatcher {
+    /// A dispatcher of these handlers, on these routes, over these ports.
+    pub fn new(
+        handlers: Vec<Arc<dyn Handler>>,
+        routes: Arc<Routes>,
+        deliveries: Arc<dyn Deliveries>,
+        workflows: Arc<dyn Workflows>,
+        retry: RetrySettings,
+    ) -> Self {
+        let handlers = handlers
+            .into_iter()
+            .map(|handler| (handler.declaration().target, handler))
+            .collect();
+        Self {
+            handlers,
+            routes,
+            deliveries,
+            workflows,
+            retry,
+        }
+    }
+
+    /// Works on the delivery of an event to a target, once.
+    ///
+    /// An error means that the stores could not be used; whatever was claimed
+    /// can then be taken over when this process is gone.
+    pub async fn dispatch(
+        &self,
+        event: &Event,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        let key = DeliveryKey {
+            event_id: event.header.event_id.clone(),
+            target: target.clone(),
+        };
+        let claimed = match self.deliveries.claim(&key, self.retry.lease()).await? {
+            Claim::Acquired(claimed) => claimed,
+            Claim::Finished => return Ok(Dispatched::Finished),
+            Claim::NotNow => return Ok(Dispatched::NotNow),
+        };
+        let workflow = self.workflows.find(&event.header.correlation_id).await?;
+        let delivery = Delivery {
+            event,
+            rule: self.rule(event, target),
+            handler: self.handlers.get(target.as_str()).map(AsRef::as_ref),
+            workflow: workflow.as_ref(),
+            claimed: &claimed,
+        };
+
+        let (commit, dispatched) = match delivery.attempt().await {
+            Ok(outcome) => (delivery.done(outcome), Dispatched::Done),
+            Err(failure) if delivery.may_retry(&failure) => (
+                Commit::Retry {
+                    delay: self.retry.delay(&claimed),
+                    error: failure.into(),
+                },
+                Dispatched::Retry,
+            ),
+            Err(failure) => (delivery.dead(failure), Dispatched::Dead),
+        };
+        log(&claimed, event, &commit);
+        match self.deliveries.commit(&claimed, commit).await {
+            Ok(()) => Ok(dispatched),
+            Err(StoreError::Conflict(reason)) => {
+                tracing::warn!(delivery = %claimed.key, %reason, "commit refused, the delivery will be tried again");
+                Ok(Dispatched::NotNow)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The rule that sends the event to the target: the first in the file.
+    fn rule(&self, event: &Event, target: &TargetName) -> (String, RetryPolicy) {
+        self.routes
+            .deliveries(&event.envelope())
+            .into_iter()
+            .find(|delivery| delivery.target == target)
+            .map_or_else(
+                || ("(removed)".to_owned(), RetryPolicy::default()),
+                |delivery| (delivery.rule.name.to_string(), delivery.rule.retry),
+            )
+    }
+}
+
+/// One delivery while it is worked on.
+struct Delivery<'a> {
+    event: &'a Event,
+    rule: (String, RetryPolicy),
+    handler: Option<&'a dyn Handler>,
+    workflow: Option<&'a Workflow>,
+    claimed: &'a Claimed,
+}
+
+/// Whether a step can be taken in the workflow's present state.
+#[derive(Debug, PartialEq, Eq)]
+enum Admission {
+    Proceed,
+    /// The workflow is past it: record, and do nothing.
+    Past,
+    /// The step before has not been taken.
+    Early,
+}
+
+impl Delivery<'_> {
+    async fn attempt(&self) -> Result<Outcome, Failure> {
+        let handler = self.handler()?;
+        let step = self.step(handler.declaration())?;
+        self.event
+            .check_producer()
+            .map_err(|error| Failure::permanent("WrongProducer", error))?;
+
+        // What was never begun in time must not begin now; what a crash cut
+        // short must be brought to its end.
+        let (rule, policy) = &self.rule;
+        if self.claimed.attempt == 1 && self.claimed.age > policy.max_age {
+            return Err(Failure::permanent(
+                "Expired",
+                format!(
+                    "the event is {} s old, and rule `{rule}` delivers it for {} s",
+                    self.claimed.age.as_secs(),
+                    policy.max_age.as_secs()
+                ),
+            ));
+        }
+        let state = self.workflow.map(|workflow| workflow.state);
+        match admission(step, state) {
+            Admission::Proceed => {
+                let context = Context {
+                    workflow: self.workflow,
+                    claimed: self.claimed,
+                };
+                handler.handle(self.event, &context).await
+            }
+            Admission::Past => Ok(Outcome::nothing(format!(
+                "the workflow is {} already",
+                state.map_or("unknown", WorkflowState::name)
+            ))),
+            Admission::Early => Err(Failure::transient(
+                "OutOfOrder",
+                format!(
+                    "the workflow is only {}",
+                    state.map_or("unknown", WorkflowState::name)
+                ),
+            )),
+        }
+    }
+
+    fn handler(&self) -> Result<&dyn Handler, Failure> {
+        self.handler.ok_or_else(|| {
+            Failure::permanent(
+                "UnknownTarget",
+                format!("no handler is named `{}`", self.claimed.key.target),
+            )
+        })
+    }
+
+    fn step(&self, handler: &'static Declaration) -> Result<&'static Step, Failure> {
+        let event_type = self.event.event_type();
+        handler.step(event_type).ok_or_else(|| {
+            Failure::permanent(
+                "UnexpectedEvent",
+                format!("`{}` does not take {event_type}", handler.target),
+            )
+        })
+    }
+
+    /// What the handler declares for this event.
+    fn declared(&self) -> Option<(&'static Declaration, &'static Step)> {
+        let declaration = self.handler?.declaration();
+        Some((declaration, declaration.step(self.event.event_type())?))
+    }
+
+    fn may_retry(&self, failure: &Failure) -> bool {
+        let (_, policy) = &self.rule;
+        failure.detail().retryable
+            && self.claimed.failures < policy.attempts
+            && self.claimed.age <= policy.max_age
+    }
+
+    fn done(&self, outcome: Outcome) -> Commit {
+        let expects = self.declared().map_or(&[][..], |(_, step)| step.expects);
+        Commit::Done {
+            transition: self.transition(expects, outcome.next),
+            events: self.events(outcome.emissions),
+            remark: outcome.remark,
+        }
+    }
+
+    fn dead(&self, failure: Failure) -> Commit {
+        let unfinished = self
+            .workflow
+            .is_some_and(|workflow| !workflow.state.is_terminal());
+        let failed = self
+            .declared()
+            .filter(|(_, step)| unfinished && step.emits.contains(&EventType::WorkflowFailed))
+            .map(|(handler, _)| self.workflow_failed(handler, &failure));
+        let next = failed.as_ref().map(|_| WorkflowState::Failed);
+        Commit::Dead {
+            events: self.events(failed.into_iter().collect()),
+            transition: self.transition(&[], next),
+            letter: DeadLetter {
+                key: self.claimed.key.clone(),
+                rule: self.rule.0.clone(),
+                error: failure.into(),
+                attempts: self.claimed.attempt,
+            },
+        }
+    }
+
+    fn workflow_failed(&self, handler: &Declaration, failure: &Failure) -> Emission {
+        Payload::WorkflowFailed(WorkflowFailed {
+            workflow_type: WorkflowType::Trading,
+            failure_reason: failure.detail().message.clone(),
+            failure_step: handler.workflow_step,
+            error: failure.detail().clone(),
+            original_event_type: self.event.event_type(),
+            original_event_id: self.event.header.event_id.clone(),
+            execution_data: None,
+        })
+        .into()
+    }
+
+    fn events(&self, emissions: Vec<Emission>) -> Vec<Event> {
+        let clock = self
+            .workflow
+            .map_or(self.event.header.timestamp, |workflow| workflow.clock);
+        self.handler.map_or_else(Vec::new, |handler| {
+            publishable(
+                emissions,
+                self.event,
+                clock,
+                handler.declaration(),
+                self.claimed.generation,
+            )
+        })
+    }
+
+    /// A step that expects no particular state may follow any that is not the
+    /// end.
+    fn transition(
+        &self,
+        expects: &[WorkflowState],
+        next: Option<WorkflowState>,
+    ) -> Option<Transition> {
+        let from = if expects.is_empty() {
+            WorkflowState::ALL
+                .into_iter()
+                .filter(|state| !state.is_terminal())
+                .collect()
+        } else {
+            expects.to_vec()
+        };
+        next.map(|to| Transition {
+            workflow: self.event.header.correlation_id.clone(),
+            from,
+            to,
+        })
+    }
+}
+
+fn admission(step: &Step, state: Option<WorkflowState>) -> Admission {
+    let (Some(state), Some(first)) = (state, step.expects.first()) else {
+        return Admission::Proceed;
+    };
+    if step.expects.contains(&state) {
+        Admission::Proceed
+    } else if state < *first {
+        Admission::Early
+    } else {
+        Admission::Past
+    }
+}
+
+fn log(claimed: &Claimed, event: &Event, commit: &Commit) {
+    let correlation_id = &event.header.correlation_id;
+    let delivery = &claimed.key;
+    let attempt = claimed.attempt;
+    match commit {
+        Commit::Done { events, remark, .. } => {
+            tracing::debug!(%correlation_id, %delivery, attempt, emitted = events.len(), remark, "done");
+        }
+        Commit::Retry { error, delay } => {
+            tracing::warn!(%correlation_id, %delivery, attempt, class = error.class, error = error.message, ?delay, "failed, will be tried again");
+        }
+        Commit::Dead { letter, .. } => {
+            let error = &letter.error;
+            tracing::error!(%correlation_id, %delivery, attempt, class = error.class, error = error.message, "failed for good");
+        }
+    }
+}
+
+/// The pause before a delivery's next attempt: exponential, with full jitter.
+///
+/// The jitter comes from the delivery's identity instead of a random source:
+/// that spreads deliveries just as well.
+pub(crate) fn full_jitter(base: Duration, cap: Duration, failures: u32, seed: u64) -> Duration {
+    let ceiling = base.saturating_mul(2_u32.saturating_pow(failures)).min(cap);
+    // 53 bits are what a double holds exactly.
+    let fraction = (seed >> 11) as f64 / (1_u64 << 53) as f64;
+    ceiling.mul_f64(fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workflows_state_decides_the_order() {
+        use WorkflowState::{Completed, Executing, Failed, Planned, Signals, Started};
+        let step = Step {
+            takes: EventType::RebalancePlanned,
+            expects: &[Planned, Executing],
+            emits: &[],
+        };
+        for (state, admitted) in [
+            (Started, Admission::Early),
+            (Signals, Admission::Early),
+            (Planned, Admission::Proceed),
+            (Executing, Admission::Proceed),
+            (Completed, Admission::Past),
+            (Failed, Admission::Past),
+        ] {
+            assert_eq!(admission(&step, Some(state)), admitted, "{state}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_below_the_cap() {
+        let base = Duration::from_millis(200);
+        let cap = Duration::from_secs(30);
+        assert_eq!(full_jitter(base, cap, 3, 0), Duration::ZERO);
+        let longest = |failures| full_jitter(base, cap, failures, u64::MAX);
+        assert!(longest(0) <= base && longest(0) > base * 9 / 10);
+        assert!(longest(3) > base * 7);
+        assert!(longest(60) <= cap);
+    }
+}

@@ -1,0 +1,76 @@
+//! Why a step could not be taken.
+
+use alchemiser_broker::BrokerError;
+use alchemiser_events::ErrorDetail;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Why a step could not be taken, and whether another attempt may succeed.
+///
+/// An attempt either asks for a retry and emits nothing, or fails for good;
+/// then the dispatcher ends the workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(Box<ErrorDetail>);
+
+impl Failure {
+    /// Another attempt would fail the same way.
+    pub fn permanent(class: &str, message: impl fmt::Display) -> Self {
+        Self::new(class, message, false)
+    }
+
+    /// Another attempt may succeed.
+    pub fn transient(class: &str, message: impl fmt::Display) -> Self {
+        Self::new(class, message, true)
+    }
+
+    fn new(class: &str, message: impl fmt::Display, retryable: bool) -> Self {
+        Self(Box::new(ErrorDetail {
+            class: class.to_owned(),
+            message: message.to_string(),
+            retryable,
+            context: BTreeMap::new(),
+        }))
+    }
+
+    /// The same failure with one more thing to know about it.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.0.context.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// The failure as events carry it.
+    pub fn detail(&self) -> &ErrorDetail {
+        &self.0
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.0.class, self.0.message)
+    }
+}
+
+impl From<ErrorDetail> for Failure {
+    fn from(detail: ErrorDetail) -> Self {
+        Self(Box::new(detail))
+    }
+}
+
+impl From<Failure> for ErrorDetail {
+    fn from(failure: Failure) -> Self {
+        *failure.0
+    }
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Self {
+        Self::new("BrokerError", &error, error.is_retryable())
+    }
+}
+
+impl From<crate::ports::StoreError> for Failure {
+    fn from(error: crate::ports::StoreError) -> Self {
+        Self::transient("StoreError", error)
+    }
+}

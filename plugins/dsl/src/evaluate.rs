@@ -1,0 +1,413 @@
+//! Program to portfolio, as of a session.
+//!
+//! The value of a node depends on the node and the session alone. It is
+//! computed when it is asked for, so that only the branches taken are
+//! evaluated, and remembered where it may be asked for again.
+//!
+//! The functions recurse as deep as the nodes are nested, history included: a
+//! unit's history asks for what lies inside the unit. The reader limits that.
+
+use crate::canonical::{Holding, canonical};
+use crate::failure::{Failure, InPart, Outcome};
+use crate::history::History;
+use crate::memo::Memo;
+use crate::program::{
+    Condition, Edge, NodeId, Operand, Operation, Position, Program, Selection, SymbolId,
+};
+use crate::quotes::{Quotes, Source};
+use alchemiser_indicators::Specification;
+use alchemiser_sdk::{Market, Session, Weight};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+/// Symbols and weights that add up to one, sorted by symbol.
+pub(crate) type Portfolio = Rc<[Holding]>;
+
+/// What is remembered from one evaluation to the next.
+#[derive(Debug)]
+pub(crate) struct State {
+    portfolios: Memo<Portfolio>,
+    selections: Memo<Rc<[Edge]>>,
+    pub(crate) histories: FxHashMap<NodeId, History>,
+    pub(crate) quotes: Quotes,
+}
+
+impl State {
+    pub(crate) fn new(program: &Program) -> Self {
+        Self {
+            portfolios: Memo::new(program.len()),
+            selections: Memo::new(program.len()),
+            histories: FxHashMap::default(),
+            quotes: Quotes::new(program.symbols().len()),
+        }
+    }
+}
+
+/// One evaluation.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) market: &'a dyn Market,
+    pub(crate) state: &'a mut State,
+    pub(crate) as_of: Session,
+}
+
+/// The candidates of a filter by rank.
+pub(crate) struct Ranking {
+    /// Positions are relative to the filter.
+    pub(crate) candidates: Vec<(Edge, f64)>,
+    /// How many of them are taken.
+    pub(crate) chosen: usize,
+}
+
+/// A unit below `weight-inverse-volatility`.
+pub(crate) struct Sizing {
+    /// Its position is relative to the weight.
+    pub(crate) unit: Edge,
+    pub(crate) volatility: f64,
+    pub(crate) share: f64,
+}
+
+impl<'a> Evaluator<'a> {
+    /// The weights of the whole strategy, in canonical form. The position of a
+    /// failure is absolute.
+    pub(crate) fn weights(&mut self) -> Outcome<Vec<Weight>> {
+        let root = self.program.root();
+        let outcome = self.follow(root, self.as_of);
+        self.state.portfolios.forget_past();
+        self.state.selections.forget_past();
+        let canonical = canonical(&outcome?)
+            .ok_or_else(|| Failure::non_finite("the sum of the weights".to_owned()))
+            .in_part(root.position)?;
+        let weight =
+            |holding: &Holding| Weight::new(self.program.symbol(holding.symbol), holding.weight);
+        Ok(canonical.iter().map(weight).collect())
+    }
+
+    /// The portfolio of a part.
+    pub(crate) fn follow(&mut self, edge: Edge, session: Session) -> Outcome<Portfolio> {
+        self.portfolio(edge.node, session).in_part(edge.position)
+    }
+
+    pub(crate) fn portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
+        if !self.program.repeats(node) {
+            return self.compute_portfolio(node, session);
+        }
+        if let Some(known) = self.state.portfolios.get(node, session) {
+            return known;
+        }
+        let outcome = self.compute_portfolio(node, session);
+        let memo = &mut self.state.portfolios;
+        memo.put(node, session, session == self.as_of, outcome.clone());
+        outcome
+    }
+
+    fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
+        let edges = self.program.edges(node);
+        match self.program.operation(node) {
+            Operation::Asset(symbol) => self.asset(symbol, session),
+            Operation::Group(_) => self.follow(edges[0], session),
+            Operation::Equal => self.equal(edges, session),
+            Operation::Specified => self.specified(node, session),
+            Operation::InverseVolatility(volatility) => {
+                let sizings = self.sizings(node, volatility, session)?;
+                let shares = sizings.iter().map(|sizing| (sizing.share, sizing.unit));
+                Ok(mix(&self.parts(shares, session)?))
+            }
+            Operation::Vector | Operation::Filter { .. } | Operation::If(_) => {
+                let mut units = Vec::new();
+                self.units(
+                    Edge {
+                        node,
+                        position: Position::HERE,
+                    },
+                    session,
+                    &mut units,
+                )?;
+                self.equal(&units, session)
+            }
+        }
+    }
+
+    fn asset(&mut self, symbol: SymbolId, session: Session) -> Outcome<Portfolio> {
+        let source = self.source();
+        self.state.quotes.expect_close(source, symbol, session)?;
+        Ok(Rc::new([Holding {
+            symbol,
+            weight: 1.0,
+        }]))
+    }
+
+    fn equal(&mut self, edges: &[Edge], session: Session) -> Outcome<Portfolio> {
+        if edges.is_empty() {
+            return Err(Failure::empty("there is nothing to hold here"));
+        }
+        let share = 1.0 / edges.len() as f64;
+        let parts = self.parts(edges.iter().map(|&edge| (share, edge)), session)?;
+        Ok(mix(&parts))
+    }
+
+    fn specified(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
+        let shares = self.program.shares(node).iter().copied();
+        // Weights whose sum overflows have shares of zero.
+        if shares.clone().sum::<f64>() <= 0.0 {
+            return Err(Failure::non_finite("the sum of the weights".to_owned()));
+        }
+        let edges = self.program.edges(node).iter().copied();
+        let parts = self.parts(shares.zip(edges), session)?;
+        Ok(mix(&parts))
+    }
+
+    /// The portfolios of some parts, each with its share.
+    fn parts(
+        &mut self,
+        shares: impl Iterator<Item = (f64, Edge)>,
+        session: Session,
+    ) -> Outcome<Vec<(f64, Portfolio)>> {
+        shares
+            .map(|(share, edge)| Ok((share, self.follow(edge, session)?)))
+            .collect()
+    }
+
+    /// Appends the units of a part. Their positions have the origin that the
+    /// part's has.
+    fn units(&mut self, part: Edge, session: Session, units: &mut Vec<Edge>) -> Outcome<()> {
+        let within = |edge: Edge| Edge {
+            node: edge.node,
+            position: part.position.then(edge.position),
+        };
+        match self.program.operation(part.node) {
+            Operation::Vector => {
+                for &element in self.program.edges(part.node) {
+                    self.units(within(element), session, units)?;
+                }
+            }
+            Operation::If(condition) => {
+                let branch = self
+                    .branch(part.node, condition, session)
+                    .in_part(part.position)?;
+                self.units(within(branch), session, units)?;
+            }
+            Operation::Filter { score, selection } => {
+                let selected = self
+                    .selected(part.node, score, selection, session)
+                    .in_part(part.position)?;
+                units.extend(selected.iter().map(|&unit| within(unit)));
+            }
+            _ => units.push(part),
+        }
+        Ok(())
+    }
+
+    /// The branch that an `if` takes.
+    pub(crate) fn branch(
+        &mut self,
+        node: NodeId,
+        condition: Condition,
+        session: Session,
+    ) -> Outcome<Edge> {
+        let (left, right) = self.operands(condition, session)?;
+        let branches = self.program.edges(node);
+        match (condition.comparison.holds(left, right), branches) {
+            (true, [chosen, ..]) | (false, [_, chosen]) => Ok(*chosen),
+            _ => Err(Failure::empty(
+                "the condition does not hold, and there is no portfolio for that case",
+            )),
+        }
+    }
+
+    /// Both operands; positions are relative to the `if`.
+    pub(crate) fn operands(
+        &mut self,
+        condition: Condition,
+        session: Session,
+    ) -> Outcome<(f64, f64)> {
+        let left = self
+            .operand(condition.left, session)
+            .in_part(Condition::LEFT_POSITION)?;
+        let right = self
+            .operand(condition.right, session)
+            .in_part(Condition::RIGHT_POSITION)?;
+        Ok((left, right))
+    }
+
+    fn operand(&mut self, operand: Operand, session: Session) -> Outcome<f64> {
+        let source = self.source();
+        match operand {
+            Operand::Number(number) => Ok(number.value()),
+            Operand::Indicator(call) => self.state.quotes.indicator(source, call, session),
+        }
+    }
+
+    /// The units that a filter takes.
+    fn selected(
+        &mut self,
+        node: NodeId,
+        score: Specification,
+        selection: Selection,
+        session: Session,
+    ) -> Outcome<Rc<[Edge]>> {
+        if let Some(known) = self.state.selections.get(node, session) {
+            return known;
+        }
+        let outcome = self
+            .ranking(node, score, selection, session)
+            .map(|ranking| {
+                let chosen = &ranking.candidates[..ranking.chosen];
+                chosen.iter().map(|(unit, _)| *unit).collect()
+            });
+        let memo = &mut self.state.selections;
+        if self.program.repeats(node) {
+            memo.put(node, session, session == self.as_of, outcome.clone());
+        }
+        outcome
+    }
+
+    /// The candidates of a filter, ranked.
+    pub(crate) fn ranking(
+        &mut self,
+        node: NodeId,
+        score: Specification,
+        selection: Selection,
+        session: Session,
+    ) -> Outcome<Ranking> {
+        let candidates = self.distinct_units(self.program.edges(node), session)?;
+        let scores = self.scores(&candidates, score, session)?;
+        let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
+        // Stable in both directions: equal scores keep the order of the file.
+        match selection {
+            Selection::All | Selection::Top(_) => {
+                candidates.sort_by(|(_, left), (_, right)| compare_scores(*right, *left));
+            }
+            Selection::Bottom(_) => {
+                candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
+            }
+        }
+        let chosen = match selection {
+            Selection::All => candidates.len(),
+            Selection::Top(count) | Selection::Bottom(count) => {
+                candidates.len().min(count as usize)
+            }
+        };
+        Ok(Ranking { candidates, chosen })
+    }
+
+    /// The units below a `weight-inverse-volatility`, and their shares.
+    pub(crate) fn sizings(
+        &mut self,
+        node: NodeId,
+        volatility: Specification,
+        session: Session,
+    ) -> Outcome<Vec<Sizing>> {
+        let units = self.distinct_units(self.program.edges(node), session)?;
+        let volatilities = self.scores(&units, volatility, session)?;
+        let mut sizings = Vec::with_capacity(units.len());
+        let mut total = 0.0;
+        for (unit, volatility) in units.into_iter().zip(volatilities) {
+            let share = 1.0 / volatility;
+            total += share;
+            if volatility <= 0.0 || !f64::is_finite(total) {
+                let what = format!(
+                    "the inverse of the volatility of `{}`",
+                    self.program.name(unit.node)
+                );
+                return Err(Failure::non_finite(what)).in_part(unit.position);
+            }
+            sizings.push(Sizing {
+                unit,
+                volatility,
+                share,
+            });
+        }
+        for sizing in &mut sizings {
+            sizing.share /= total;
+        }
+        Ok(sizings)
+    }
+
+    /// The units of some parts; of assets that repeat, the first.
+    fn distinct_units(&mut self, parts: &[Edge], session: Session) -> Outcome<Vec<Edge>> {
+        let mut units = Vec::new();
+        for &part in parts {
+            self.units(part, session, &mut units)?;
+        }
+        let mut seen = FxHashSet::default();
+        units.retain(|unit| match self.program.operation(unit.node) {
+            Operation::Asset(_) => seen.insert(unit.node),
+            _ => true,
+        });
+        if units.is_empty() {
+            return Err(Failure::empty("there is nothing to choose from here"));
+        }
+        Ok(units)
+    }
+
+    /// The scores of units. All their portfolios come first, so that a unit
+    /// that cannot be held is found before one that cannot be scored.
+    fn scores(
+        &mut self,
+        units: &[Edge],
+        score: Specification,
+        session: Session,
+    ) -> Outcome<Vec<f64>> {
+        for &unit in units {
+            self.follow(unit, session)?;
+        }
+        self.extend_histories(units, score, session);
+        units
+            .iter()
+            .map(|unit| self.score(unit.node, score, session).in_part(unit.position))
+            .collect()
+    }
+
+    pub(crate) fn source(&self) -> Source<'a> {
+        Source {
+            program: self.program,
+            market: self.market,
+        }
+    }
+}
+
+/// Adds up portfolios, each times its share.
+fn mix(parts: &[(f64, Portfolio)]) -> Portfolio {
+    if let [(_, only)] = parts {
+        return Rc::clone(only);
+    }
+    let mut holdings: Vec<Holding> = parts
+        .iter()
+        .flat_map(|(share, portfolio)| {
+            portfolio.iter().map(move |holding| Holding {
+                weight: share * holding.weight,
+                ..*holding
+            })
+        })
+        .collect();
+    holdings.sort_by_key(|holding| holding.symbol);
+    holdings.dedup_by(|next, kept| {
+        let is_same = next.symbol == kept.symbol;
+        if is_same {
+            kept.weight += next.weight;
+        }
+        is_same
+    });
+    holdings.into()
+}
+
+/// Compares scores as if both were rounded to 10 significant digits, which
+/// takes away the noise in the last bits.
+fn compare_scores(left: f64, right: f64) -> Ordering {
+    // Rounding keeps the order of numbers; it can only make neighbours equal.
+    let are_neighbours = (left - right).abs() <= 1e-8 * left.abs().max(right.abs());
+    if are_neighbours {
+        rounded(left).total_cmp(&rounded(right))
+    } else {
+        left.total_cmp(&right)
+    }
+}
+
+/// The nearest number of 10 significant digits, half to even. Zero has no sign.
+fn rounded(score: f64) -> f64 {
+    let digits = format!("{score:.9e}");
+    // A formatted number can always be read.
+    digits.parse::<f64>().unwrap_or(score) + 0.0
+}

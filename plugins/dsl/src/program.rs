@@ -1,0 +1,403 @@
+//! A checked strategy as an arena of nodes.
+//!
+//! Equal forms share one node, however often the text repeats them; large
+//! files consist mostly of repetitions. Nodes refer to each other by number,
+//! and a node's children always have smaller numbers than the node.
+
+use crate::operator::Comparison;
+use crate::texts::{TextId, Texts};
+use alchemiser_indicators::Specification;
+use alchemiser_sdk::Place;
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Range;
+
+/// A node of a [`Program`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A symbol of a [`Program`]; in the order of the alphabet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SymbolId(u32);
+
+impl SymbolId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where in the text a node was written.
+///
+/// A node that is written ten times has ten places, so it cannot know its own.
+/// All forms that may be spoken of are numbered in the order of the text; a
+/// parent says how much higher than its own the number of a child is, and the
+/// number of a form is the sum along the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Position(u32);
+
+impl Position {
+    /// A node's own position, relative to itself.
+    pub(crate) const HERE: Self = Self(0);
+
+    /// The position of something whose position relative to this one is known.
+    pub(crate) fn then(self, relative: Self) -> Self {
+        Self(self.0 + relative.0)
+    }
+
+    /// This position, relative to one before it.
+    pub(crate) fn relative_to(self, earlier: Self) -> Self {
+        Self(self.0 - earlier.0)
+    }
+}
+
+/// A child of a node, or a descendant of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Edge {
+    pub(crate) node: NodeId,
+    /// Relative to the node that the edge starts from.
+    pub(crate) position: Position,
+}
+
+/// What a node does. Its children are given by [`Program::edges`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Operation {
+    /// All in one symbol.
+    Asset(SymbolId),
+    /// What its only child holds: the earlier bodies of a group have no
+    /// influence and are not kept.
+    Group(TextId),
+    /// The same share for each child.
+    Equal,
+    /// The shares of [`Program::shares`], one for each child.
+    Specified,
+    /// Shares inverse to the standard deviation of returns of each unit of the
+    /// children.
+    InverseVolatility(Specification),
+    /// The units of all children, one after the other.
+    Vector,
+    /// The units of the only child that rank highest.
+    Filter {
+        score: Specification,
+        selection: Selection,
+    },
+    /// The units of the first child if the condition holds, of the second one,
+    /// if there is one, if not.
+    If(Condition),
+}
+
+/// Which candidates a filter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Selection {
+    /// All, the highest score first.
+    All,
+    Top(u32),
+    Bottom(u32),
+}
+
+/// The condition of an `if`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Condition {
+    pub(crate) comparison: Comparison,
+    pub(crate) left: Operand,
+    pub(crate) right: Operand,
+}
+
+impl Condition {
+    /// Positions relative to the `if`, of which these forms are the first.
+    pub(crate) const POSITION: Position = Position(1);
+    pub(crate) const LEFT_POSITION: Position = Position(2);
+    pub(crate) const RIGHT_POSITION: Position = Position(3);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Operand {
+    Number(Number),
+    Indicator(Call),
+}
+
+/// A number that can be looked up, by its bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Number(u64);
+
+impl Number {
+    pub(crate) fn new(value: f64) -> Self {
+        Self(value.to_bits())
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
+
+/// An indicator on a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Call {
+    pub(crate) symbol: SymbolId,
+    pub(crate) specification: Specification,
+}
+
+#[derive(Debug)]
+struct Node {
+    operation: Operation,
+    edges: Range<u32>,
+    shares: Range<u32>,
+}
+
+/// A checked strategy.
+#[derive(Debug)]
+pub(crate) struct Program {
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+    shares: Vec<f64>,
+    places: Vec<Place>,
+    symbols: Vec<String>,
+    texts: Texts,
+    root: Edge,
+    /// For each node, whether its portfolio may be asked for more than once as
+    /// of one session.
+    repeats: Vec<bool>,
+}
+
+impl Program {
+    /// The whole strategy; its position is absolute.
+    pub(crate) fn root(&self) -> Edge {
+        self.root
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// All nodes, parents before children.
+    pub(crate) fn nodes_from_root(&self) -> impl Iterator<Item = NodeId> {
+        (0..self.nodes.len() as u32).rev().map(NodeId)
+    }
+
+    pub(crate) fn operation(&self, node: NodeId) -> Operation {
+        self.nodes[node.index()].operation
+    }
+
+    pub(crate) fn edges(&self, node: NodeId) -> &[Edge] {
+        &self.edges[range(&self.nodes[node.index()].edges)]
+    }
+
+    pub(crate) fn shares(&self, node: NodeId) -> &[f64] {
+        &self.shares[range(&self.nodes[node.index()].shares)]
+    }
+
+    /// The place of an absolute position.
+    pub(crate) fn place(&self, position: Position) -> Place {
+        self.places[position.0 as usize]
+    }
+
+    pub(crate) fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    pub(crate) fn symbol(&self, symbol: SymbolId) -> &str {
+        &self.symbols[symbol.index()]
+    }
+
+    pub(crate) fn text(&self, text: TextId) -> &str {
+        self.texts.get(text)
+    }
+
+    pub(crate) fn repeats(&self, node: NodeId) -> bool {
+        self.repeats[node.index()]
+    }
+
+    /// What a unit is called: an asset's symbol, a group's name, or the
+    /// operator.
+    pub(crate) fn name(&self, node: NodeId) -> &str {
+        match self.operation(node) {
+            Operation::Asset(symbol) => self.symbol(symbol),
+            Operation::Group(name) => self.text(name),
+            Operation::Equal => "weight-equal",
+            Operation::Specified => "weight-specified",
+            Operation::InverseVolatility(_) => "weight-inverse-volatility",
+            Operation::Vector => "vector",
+            Operation::Filter { .. } => "filter",
+            Operation::If(_) => "if",
+        }
+    }
+}
+
+/// A form that has been checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occurrence {
+    pub(crate) node: NodeId,
+    /// Absolute.
+    pub(crate) position: Position,
+}
+
+impl Occurrence {
+    pub(crate) fn seen_from(self, parent: Position) -> Edge {
+        Edge {
+            node: self.node,
+            position: self.position.relative_to(parent),
+        }
+    }
+}
+
+/// A [`Program`] in the making, children first.
+#[derive(Default)]
+pub(crate) struct Builder {
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+    shares: Vec<f64>,
+    places: Vec<Place>,
+    symbols: Texts,
+    known: HashTable<NodeId>,
+}
+
+impl Builder {
+    /// Numbers a form of the text.
+    pub(crate) fn position(&mut self, place: Place) -> Position {
+        self.places.push(place);
+        Position(self.places.len() as u32 - 1)
+    }
+
+    /// The number of a symbol in its one spelling. The final number is given
+    /// by [`Builder::finish`].
+    pub(crate) fn symbol(&mut self, symbol: &str) -> SymbolId {
+        SymbolId(self.symbols.intern(symbol).index() as u32)
+    }
+
+    /// The node of an operation on these children: a new one, or the equal one
+    /// that there is already.
+    pub(crate) fn node(&mut self, operation: Operation, edges: &[Edge], shares: &[f64]) -> NodeId {
+        let hash = hash(operation, edges, shares);
+        let known = self.known.find(hash, |&id| {
+            let node = &self.nodes[id.index()];
+            node.operation == operation
+                && self.edges[range(&node.edges)] == *edges
+                && bits(&self.shares[range(&node.shares)]).eq(bits(shares))
+        });
+        if let Some(&id) = known {
+            return id;
+        }
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(Node {
+            operation,
+            edges: append(&mut self.edges, edges),
+            shares: append(&mut self.shares, shares),
+        });
+        let (nodes, all_edges, all_shares) = (&self.nodes, &self.edges, &self.shares);
+        self.known.insert_unique(hash, id, |id| {
+            let node = &nodes[id.index()];
+            self::hash(
+                node.operation,
+                &all_edges[range(&node.edges)],
+                &all_shares[range(&node.shares)],
+            )
+        });
+        id
+    }
+
+    /// The program whose outermost form is `root`. `texts` are those that
+    /// groups are named by.
+    pub(crate) fn finish(mut self, root: Occurrence, texts: Texts) -> Program {
+        let symbols = self.sort_symbols();
+        let repeats = self.find_repeats();
+        Program {
+            nodes: self.nodes,
+            edges: self.edges,
+            shares: self.shares,
+            places: self.places,
+            symbols,
+            texts,
+            root: Edge {
+                node: root.node,
+                position: root.position,
+            },
+            repeats,
+        }
+    }
+
+    /// Renumbers the symbols in the order of the alphabet, so that whatever is
+    /// sorted by number is sorted by symbol.
+    fn sort_symbols(&mut self) -> Vec<String> {
+        let mut sorted: Vec<(usize, &str)> = self.symbols.iter().enumerate().collect();
+        sorted.sort_unstable_by_key(|(_, symbol)| *symbol);
+        let mut renumbered = vec![SymbolId(0); sorted.len()];
+        for (new, (old, _)) in sorted.iter().enumerate() {
+            renumbered[*old] = SymbolId(new as u32);
+        }
+        let symbols = sorted
+            .into_iter()
+            .map(|(_, symbol)| symbol.to_owned())
+            .collect();
+
+        let renumber = |symbol: &mut SymbolId| *symbol = renumbered[symbol.index()];
+        for node in &mut self.nodes {
+            match &mut node.operation {
+                Operation::Asset(symbol) => renumber(symbol),
+                Operation::If(condition) => {
+                    for operand in [&mut condition.left, &mut condition.right] {
+                        if let Operand::Indicator(call) = operand {
+                            renumber(&mut call.symbol);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        symbols
+    }
+
+    /// Finds the nodes with several parents, and the units that are scored: a
+    /// filter asks for their portfolios before it knows which it takes.
+    fn find_repeats(&self) -> Vec<bool> {
+        let mut parents = vec![0_u32; self.nodes.len()];
+        let mut holds_units = vec![false; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let scores = matches!(
+                node.operation,
+                Operation::Filter { .. } | Operation::InverseVolatility(_)
+            );
+            let passes_on = matches!(node.operation, Operation::Vector | Operation::If(_));
+            let children_hold_units = scores || passes_on && holds_units[index];
+            for edge in &self.edges[range(&node.edges)] {
+                parents[edge.node.index()] += 1;
+                holds_units[edge.node.index()] |= children_hold_units;
+            }
+        }
+        parents
+            .iter()
+            .zip(&holds_units)
+            .map(|(&parents, &holds_units)| parents > 1 || holds_units)
+            .collect()
+    }
+}
+
+fn range(range: &Range<u32>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+fn append<T: Copy>(all: &mut Vec<T>, new: &[T]) -> Range<u32> {
+    let begin = all.len() as u32;
+    all.extend_from_slice(new);
+    begin..all.len() as u32
+}
+
+fn hash(operation: Operation, edges: &[Edge], shares: &[f64]) -> u64 {
+    let mut hasher: FxHasher = FxBuildHasher.build_hasher();
+    operation.hash(&mut hasher);
+    edges.hash(&mut hasher);
+    for share in bits(shares) {
+        share.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn bits(shares: &[f64]) -> impl Iterator<Item = u64> {
+    shares.iter().map(|share| share.to_bits())
+}
