@@ -23,6 +23,7 @@ mod explain;
 mod failure;
 mod history;
 mod memo;
+mod mix;
 mod operator;
 mod problem;
 mod program;

@@ -4,8 +4,7 @@
 //! closes; it is scored by the indicator on what holding it would have
 //! returned, session by session.
 
-use crate::canonical::canonical;
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Evaluator, State};
 use crate::failure::{Failure, Outcome};
 use crate::history::Unscored;
 use crate::program::{Call, Edge, NodeId, Operation};
@@ -82,11 +81,17 @@ impl Evaluator<'_> {
     /// What a unit, held as of the session before, returned in a session.
     fn return_of(&mut self, unit: NodeId, session: Session) -> Outcome<f64> {
         let before = session - 1;
+        let portfolio = self.portfolio(unit, before)?;
         let name = self.program.name(unit);
-        let holdings = canonical(&self.portfolio(unit, before)?)
-            .ok_or_else(|| Failure::non_finite(format!("the sum of the weights of `{name}`")))?;
         let source = self.source();
-        let quotes = &mut self.state.quotes;
+        let State {
+            quotes, histories, ..
+        } = self.state;
+        let holdings = histories
+            .entry(unit)
+            .or_default()
+            .hold(portfolio)
+            .ok_or_else(|| Failure::non_finite(format!("the sum of the weights of `{name}`")))?;
         let mut sum = 0.0;
         for holding in holdings {
             let close = quotes.close(source, holding.symbol, session)?;
