@@ -9,9 +9,8 @@ use crate::inspect::Kind;
 use crate::instance::{Instance, call_error};
 use crate::load::{Plugin, World};
 use crate::text::clip_line;
-use alchemiser_events::{BlobReference, Decimal, Symbol, Weight};
+use alchemiser_events::{Decimal, Symbol, Weight};
 use alchemiser_market::{Market, Requirement, Session, View};
-use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,31 +32,6 @@ pub struct StrategyFile {
     pub name: String,
     /// What is in it.
     pub content: Vec<u8>,
-}
-
-/// A request with each file replaced by a reference to its content: what is
-/// stored of a call, beside the contents themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StrategyRequestRecord {
-    /// The strategy's parameters, a JSON object.
-    pub parameters: String,
-    /// Name and content of each file.
-    pub files: Vec<(String, BlobReference)>,
-}
-
-impl StrategyRequest {
-    /// The request by reference.
-    #[must_use]
-    pub fn record(&self) -> StrategyRequestRecord {
-        StrategyRequestRecord {
-            parameters: self.parameters.clone(),
-            files: self
-                .files
-                .iter()
-                .map(|file| (file.name.clone(), BlobReference::to(&file.content)))
-                .collect(),
-        }
-    }
 }
 
 /// A strategy that has read its parameters and files, and no prices yet.

@@ -2,7 +2,7 @@
 
 use crate::harness::{TORTURE, TORTURE_PORTFOLIO, settings};
 use alchemiser_events::Sha256Digest;
-use alchemiser_sandbox::{Kind, Sandbox, inspect};
+use alchemiser_sandbox::{Kind, Sandbox, componentize, inspect};
 
 #[test]
 fn plugins_import_nothing_but_the_contract() {
@@ -19,6 +19,24 @@ fn plugins_import_nothing_but_the_contract() {
     ));
     assert_eq!(strategy.contract.unwrap().kind, Kind::Strategy);
     assert_eq!(portfolio.contract.unwrap().kind, Kind::Portfolio);
+}
+
+/// What is shipped can be loaded, and does not reach for anything else.
+#[test]
+fn the_shipped_plugins_are_plugins() {
+    let sandbox = Sandbox::new(settings()).unwrap();
+    for (package, kind) in [
+        ("dsl", Kind::Strategy),
+        ("momentum", Kind::Strategy),
+        ("rebalance", Kind::Portfolio),
+    ] {
+        let component = componentize(&test_support::core_module(package)).unwrap();
+        let plugin = sandbox.load(package, &component).unwrap();
+        assert_eq!(plugin.kind(), kind, "{package}");
+        for name in &plugin.inspection().imports {
+            assert!(name.starts_with("alchemiser:plugin/"), "{package}: {name}");
+        }
+    }
 }
 
 #[test]
