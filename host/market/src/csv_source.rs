@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Prices from CSV files on disk, in one of two forms:
 ///
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 ///
 /// ```toml
 /// SP500 = { tradable = false }
-/// BRK.A = { fractionable = false }
+/// "BRK.A" = { fractionable = false }
 /// ```
 #[derive(Clone, Debug)]
 pub struct CsvSource {
@@ -60,8 +61,8 @@ impl CsvSource {
 impl PriceSource for CsvSource {
     /// Holds everything there is, whatever is required: the sessions are those
     /// of all symbols together.
-    async fn load(&self, _requirements: &[Requirement]) -> Result<Market, SourceError> {
-        self.read()
+    async fn load(&self, _requirements: &[Requirement]) -> Result<Arc<Market>, SourceError> {
+        self.read().map(Arc::new)
     }
 }
 

@@ -188,3 +188,35 @@ fn nearest_double(price: Price) -> f64 {
         _ => decimal.to_string().parse().expect("a decimal is a number"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::*;
+    use alchemiser_events::Decimal;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Decimal text has the form of a double, and the standard library
+        /// rounds that correctly.
+        #[test]
+        fn the_nearest_double_of_any_price(mantissa in 1..(1i128 << 96), bits in 0u32..96, scale in 0u32..=28) {
+            let mantissa = (mantissa >> bits).max(1);
+            let price = Price::new(Decimal::from_i128_with_scale(mantissa, scale)).unwrap();
+            let expected: f64 = price.to_string().parse().unwrap();
+            prop_assert_eq!(nearest_double(price), expected);
+        }
+    }
+
+    #[test]
+    fn a_series_is_computed_once() {
+        let date = "2022-12-28".parse().unwrap();
+        let close = Price::new(Decimal::ONE).unwrap();
+        let symbol = Symbol::parse("SPY").unwrap();
+        let calendar = Calendar::new(vec![date]);
+        let history = History::new(symbol, &[Bar { date, close }], &calendar, None);
+        let price =
+            Specification::new(alchemiser_indicators::Indicator::CurrentPrice, None).unwrap();
+        assert!(Arc::ptr_eq(&history.series(price), &history.series(price)));
+    }
+}

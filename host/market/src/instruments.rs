@@ -40,6 +40,10 @@ pub(crate) fn read(
     let mut instruments = BTreeMap::new();
     for (name, entry) in table.get_ref() {
         let here = |problem| (line(name.span()), problem);
+        if let Some(rest) = nested_name(entry.get_ref()) {
+            let name = format!("{}.{rest}", name.get_ref());
+            return Err(here(Problem::UnquotedSymbol { name }));
+        }
         let symbol = Symbol::parse(name.get_ref()).map_err(|error| here(error.into()))?;
         if !symbols.contains(&symbol) {
             let known = symbols.iter().map(|symbol| symbol.as_str());
@@ -55,6 +59,14 @@ pub(crate) fn read(
         }
     }
     Ok(instruments)
+}
+
+/// The rest of a symbol such as `BRK.A` that was not quoted: TOML takes it for
+/// a table within a table.
+fn nested_name(entry: &DeValue<'_>) -> Option<String> {
+    let table = entry.as_table()?;
+    let (name, _) = table.iter().find(|(_, value)| value.get_ref().is_table())?;
+    Some(name.get_ref().to_string())
 }
 
 fn read_entry(entry: &Spanned<DeValue<'_>>) -> Result<Instrument, (Range<usize>, Problem)> {

@@ -6,6 +6,7 @@ use alchemiser_events::{SessionDate, Symbol, SymbolError, TimeError};
 use async_trait::async_trait;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The port through which prices reach the worker.
 #[async_trait]
@@ -15,7 +16,15 @@ pub trait PriceSource: Send + Sync {
     ///
     /// # Errors
     /// See [`SourceError`].
-    async fn load(&self, requirements: &[Requirement]) -> Result<Market, SourceError>;
+    async fn load(&self, requirements: &[Requirement]) -> Result<Arc<Market>, SourceError>;
+}
+
+/// A snapshot at hand is a source of itself.
+#[async_trait]
+impl PriceSource for Arc<Market> {
+    async fn load(&self, _requirements: &[Requirement]) -> Result<Arc<Market>, SourceError> {
+        Ok(Arc::clone(self))
+    }
 }
 
 /// Prices could not be loaded.
@@ -144,6 +153,12 @@ pub enum Problem {
     NotATable {
         /// The type found.
         found: &'static str,
+    },
+    /// A symbol with a point that is not in quotes.
+    #[error("a symbol with a point has to be in quotes: `\"{name}\"`")]
+    UnquotedSymbol {
+        /// The symbol.
+        name: String,
     },
     /// A key that instruments do not have.
     #[error("there is no key `{name}`{}", DidYouMean(*.suggestion))]

@@ -81,8 +81,31 @@ impl Cache {
             .serialize()
             .map_err(io::Error::other)
             .and_then(|artefact| write(&path, &artefact));
-        if let Err(error) = stored {
-            tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
+        match stored {
+            Ok(()) => self.prune(),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
+            }
+        }
+    }
+
+    /// Removes the oldest artefacts: every build of a plugin leaves one.
+    fn prune(&self) {
+        const KEPT: usize = 100;
+        let files = self
+            .folder
+            .iter()
+            .flat_map(fs::read_dir)
+            .flatten()
+            .flatten();
+        let mut files: Vec<_> = files
+            .filter_map(|file| Some((file.metadata().ok()?.modified().ok()?, file.path())))
+            .collect();
+        files.sort();
+        let old = files.len().saturating_sub(KEPT);
+        for (_, path) in files.drain(..old) {
+            // Another process may have been faster.
+            let _ = fs::remove_file(path);
         }
     }
 

@@ -22,7 +22,7 @@ impl Evaluator<'_> {
         let program = self.program;
         let edges = program.edges(part.node);
         match program.operation(part.node) {
-            Operation::Asset(_) => Ok(()),
+            Operation::Asset(_) => self.portfolio(part.node, self.as_of).map(drop),
             Operation::Group(name) => {
                 let text = format!("group {:?}", program.text(name));
                 self.note(depth, part.position, &text);

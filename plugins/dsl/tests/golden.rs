@@ -75,7 +75,11 @@ fn every_golden_refusal_is_reproduced() {
     for line in ERRORS.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let error = load(row["program"].as_str().unwrap()).unwrap_err();
-        assert_eq!(error.class, row["error"].as_str().unwrap(), "{row}: {error}");
+        assert_eq!(
+            error.class,
+            row["error"].as_str().unwrap(),
+            "{row}: {error}"
+        );
         let place = error.place.expect("every refusal has a place");
         if let Some(line) = row.get("line") {
             let expected = (line.as_u64(), row["column"].as_u64());
