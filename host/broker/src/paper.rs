@@ -63,7 +63,7 @@ pub trait PaperStore: Send + Sync {
     async fn place(
         &self,
         name: &ClientOrderId,
-        decide: Box<dyn FnOnce(&mut PaperAccount) -> BrokerOrder + Send>,
+        decide: Box<dyn for<'a> FnOnce(&'a mut PaperAccount) -> BrokerOrder + Send>,
     ) -> Result<BrokerOrder, PaperStoreError>;
 }
 

@@ -90,15 +90,15 @@ pub enum ViolationError {
     },
     /// More of a symbol's history than the requirements name.
     #[error(
-        "`{symbol}` is declared with its last {declared} bars and {needed} were needed; declare more sessions"
+        "`{symbol}` is declared with its last {declared} bars and at least {needed} were needed; declare more sessions"
     )]
     UndeclaredHistory {
         /// The symbol.
         symbol: Symbol,
         /// Bars declared.
         declared: u32,
-        /// Bars that would have to be declared, counted back from the session
-        /// under evaluation.
+        /// Bars that would have to be declared at least, counted back from the
+        /// session under evaluation.
         needed: u32,
     },
     /// A recursive indicator on a part of the history.

@@ -97,8 +97,8 @@ impl History {
     /// symbol has no bar on it.
     #[must_use]
     pub fn price_on(&self, session: Session) -> Option<Price> {
-        let place = self.sessions.binary_search(&session).ok()?;
-        Some(self.prices[place])
+        let last = self.bars_here(session).checked_sub(1)? as usize;
+        (self.sessions[last] == session).then(|| self.prices[last])
     }
 
     /// The session of the first bar, one left out included.
@@ -118,6 +118,16 @@ impl History {
     /// How many bars a slice left out before the first one here.
     pub(crate) fn omitted_bars(&self) -> u32 {
         self.omitted.map_or(0, |omitted| omitted.bars)
+    }
+
+    /// How many of the first bars lie outside of a declared history as of a
+    /// session, or were left out here.
+    pub(crate) fn unseen(&self, declared: Option<u32>, as_of: Session) -> u32 {
+        let undeclared = match declared {
+            Some(bars) => self.bars(as_of).saturating_sub(bars),
+            None => 0,
+        };
+        undeclared.max(self.omitted_bars())
     }
 
     /// As [`bars`](Self::bars), without those left out.
@@ -176,5 +186,37 @@ fn nearest_double(price: Price) -> f64 {
         }
         // Slower, and as correct.
         _ => decimal.to_string().parse().expect("a decimal is a number"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::*;
+    use alchemiser_events::Decimal;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Decimal text has the form of a double, and the standard library
+        /// rounds that correctly.
+        #[test]
+        fn the_nearest_double_of_any_price(mantissa in 1..(1i128 << 96), bits in 0u32..96, scale in 0u32..=28) {
+            let mantissa = (mantissa >> bits).max(1);
+            let price = Price::new(Decimal::from_i128_with_scale(mantissa, scale)).unwrap();
+            let expected: f64 = price.to_string().parse().unwrap();
+            prop_assert_eq!(nearest_double(price), expected);
+        }
+    }
+
+    #[test]
+    fn a_series_is_computed_once() {
+        let date = "2022-12-28".parse().unwrap();
+        let close = Price::new(Decimal::ONE).unwrap();
+        let symbol = Symbol::parse("SPY").unwrap();
+        let calendar = Calendar::new(vec![date]);
+        let history = History::new(symbol, &[Bar { date, close }], &calendar, None);
+        let price =
+            Specification::new(alchemiser_indicators::Indicator::CurrentPrice, None).unwrap();
+        assert!(Arc::ptr_eq(&history.series(price), &history.series(price)));
     }
 }

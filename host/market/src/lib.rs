@@ -11,15 +11,22 @@
 //! one place, for statistics only.
 
 mod calendar;
+mod csv_source;
 mod error;
 mod history;
 mod instruments;
 mod market;
+mod slice;
+mod source;
+mod table;
 mod view;
 
 pub use calendar::{Calendar, NotASession, Session, closing_time};
+pub use csv_source::CsvSource;
 pub use error::{AdvanceError, DataError, ReadError, ViolationError};
 pub use history::{Bar, History};
 pub use instruments::Instrument;
 pub use market::{Market, MarketError};
+pub use slice::{Slice, SliceError};
+pub use source::{PriceSource, Problem, SourceError};
 pub use view::{Requirement, SeriesHandle, SymbolHandle, View};

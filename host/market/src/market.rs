@@ -147,3 +147,51 @@ impl Market {
         &self.histories[position]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use alchemiser_events::Decimal;
+
+    fn bars(dates: &[&str]) -> BTreeMap<Symbol, Vec<Bar>> {
+        let bar = |date: &&str| Bar {
+            date: date.parse().unwrap(),
+            close: Price::new(Decimal::ONE).unwrap(),
+        };
+        let symbol = Symbol::parse("SPY").unwrap();
+        BTreeMap::from([(symbol, dates.iter().map(bar).collect())])
+    }
+
+    #[test]
+    fn bars_have_to_ascend() {
+        for dates in [["2022-12-28", "2022-12-27"], ["2022-12-27", "2022-12-27"]] {
+            let error = Market::new(&bars(&dates), BTreeMap::new()).unwrap_err();
+            let expected = format!(
+                "`SPY`: the bar of {} does not come after that of {}",
+                dates[1], dates[0]
+            );
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn instruments_have_to_have_prices() {
+        let symbol = Symbol::parse("QQQ").unwrap();
+        let instruments = BTreeMap::from([(symbol.clone(), Instrument::default())]);
+        let error = Market::new(&bars(&["2022-12-28"]), instruments).unwrap_err();
+        assert_eq!(error, MarketError::InstrumentWithoutPrices { symbol });
+    }
+
+    #[test]
+    fn prices_on_or_before_a_session() {
+        let market = Market::new(&bars(&["2022-12-28"]), BTreeMap::new()).unwrap();
+        let symbol = Symbol::parse("SPY").unwrap();
+        assert!(market.price(&symbol, Session(0)).is_ok());
+        let unknown = Symbol::parse("QQQ").unwrap();
+        assert_eq!(
+            market.price(&unknown, Session(0)),
+            Err(DataError::NoData { symbol: unknown })
+        );
+    }
+}

@@ -118,11 +118,7 @@ impl View {
         for declared in &mut self.declared {
             if let Some(position) = declared.position {
                 let history = self.market.at(position);
-                declared.unseen = match declared.sessions {
-                    Some(sessions) => history.bars(as_of).saturating_sub(sessions),
-                    None => 0,
-                }
-                .max(history.omitted_bars());
+                declared.unseen = history.unseen(declared.sessions, as_of);
                 declared.bad = missing_sessions(history, as_of);
             }
         }
@@ -324,7 +320,7 @@ impl View {
         }
         let count = history.bars(session);
         if declared.unseen > 0 && count <= declared.unseen {
-            return Err(self.undeclared_history(declared, history, count.saturating_sub(1)));
+            return Err(self.undeclared_history(declared, history, declared.unseen - 1));
         }
         Ok(count)
     }
@@ -354,7 +350,7 @@ impl View {
         }
     }
 
-    /// `first` is the first bar that was needed, counted from 0.
+    /// `first` is a bar that was needed, counted from 0.
     #[cold]
     fn undeclared_history(
         &self,

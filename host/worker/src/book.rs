@@ -1,7 +1,7 @@
 //! The book: which strategies, with which weights.
 
 use alchemiser_events::{Decimal, StrategyName, Weight, decimal_text};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -28,7 +28,7 @@ pub struct BookEntry {
 }
 
 /// What answers for a strategy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StrategySource {
     /// The plugin's name.
     pub plugin: String,

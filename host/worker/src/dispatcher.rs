@@ -1,7 +1,7 @@
 //! Claim, run, commit: how every delivery is worked on.
 
 use crate::failure::Failure;
-use crate::handler::{Context, Emission, Handler, Outcome, Step, publishable};
+use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step, publishable};
 use crate::ports::{
     Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, StoreError, Transition, Workflows,
 };
@@ -48,7 +48,7 @@ impl Dispatcher {
     ) -> Self {
         let handlers = handlers
             .into_iter()
-            .map(|handler| (handler.target(), handler))
+            .map(|handler| (handler.declaration().target, handler))
             .collect();
         Self {
             handlers,
@@ -143,7 +143,7 @@ enum Admission {
 impl Delivery<'_> {
     async fn attempt(&self) -> Result<Outcome, Failure> {
         let handler = self.handler()?;
-        let step = self.step(handler)?;
+        let step = self.step(handler.declaration())?;
         self.event
             .check_producer()
             .map_err(|error| Failure::permanent("WrongProducer", error))?;
@@ -193,18 +193,20 @@ impl Delivery<'_> {
         })
     }
 
-    fn step<'h>(&self, handler: &'h dyn Handler) -> Result<&'h Step, Failure> {
+    fn step(&self, handler: &'static Declaration) -> Result<&'static Step, Failure> {
         let event_type = self.event.event_type();
-        handler
-            .steps()
-            .iter()
-            .find(|step| step.takes == event_type)
-            .ok_or_else(|| {
-                Failure::permanent(
-                    "UnexpectedEvent",
-                    format!("`{}` does not take {event_type}", handler.target()),
-                )
-            })
+        handler.step(event_type).ok_or_else(|| {
+            Failure::permanent(
+                "UnexpectedEvent",
+                format!("`{}` does not take {event_type}", handler.target),
+            )
+        })
+    }
+
+    /// What the handler declares for this event.
+    fn declared(&self) -> Option<(&'static Declaration, &'static Step)> {
+        let declaration = self.handler?.declaration();
+        Some((declaration, declaration.step(self.event.event_type())?))
     }
 
     fn may_retry(&self, failure: &Failure) -> bool {
@@ -215,10 +217,7 @@ impl Delivery<'_> {
     }
 
     fn done(&self, outcome: Outcome) -> Commit {
-        let expects = self
-            .handler
-            .and_then(|handler| self.step(handler).ok())
-            .map_or(&[][..], |step| step.expects);
+        let expects = self.declared().map_or(&[][..], |(_, step)| step.expects);
         Commit::Done {
             transition: self.transition(expects, outcome.next),
             events: self.events(outcome.emissions),
@@ -227,24 +226,17 @@ impl Delivery<'_> {
     }
 
     fn dead(&self, failure: Failure) -> Commit {
-        let ends_the_workflow = self
+        let unfinished = self
             .workflow
-            .is_some_and(|workflow| !workflow.state.is_terminal())
-            && self.handler.is_some_and(|handler| {
-                self.step(handler)
-                    .is_ok_and(|step| step.emits.contains(&EventType::WorkflowFailed))
-            });
-        let emissions = if ends_the_workflow {
-            self.handler
-                .map(|handler| self.workflow_failed(handler, &failure))
-                .into_iter()
-                .collect()
-        } else {
-            Vec::new()
-        };
+            .is_some_and(|workflow| !workflow.state.is_terminal());
+        let failed = self
+            .declared()
+            .filter(|(_, step)| unfinished && step.emits.contains(&EventType::WorkflowFailed))
+            .map(|(handler, _)| self.workflow_failed(handler, &failure));
+        let next = failed.as_ref().map(|_| WorkflowState::Failed);
         Commit::Dead {
-            events: self.events(emissions),
-            transition: self.transition(&[], ends_the_workflow.then_some(WorkflowState::Failed)),
+            events: self.events(failed.into_iter().collect()),
+            transition: self.transition(&[], next),
             letter: DeadLetter {
                 key: self.claimed.key.clone(),
                 rule: self.rule.0.clone(),
@@ -254,11 +246,11 @@ impl Delivery<'_> {
         }
     }
 
-    fn workflow_failed(&self, handler: &dyn Handler, failure: &Failure) -> Emission {
+    fn workflow_failed(&self, handler: &Declaration, failure: &Failure) -> Emission {
         Payload::WorkflowFailed(WorkflowFailed {
             workflow_type: WorkflowType::Trading,
             failure_reason: failure.detail().message.clone(),
-            failure_step: handler.workflow_step(),
+            failure_step: handler.workflow_step,
             error: failure.detail().clone(),
             original_event_type: self.event.event_type(),
             original_event_id: self.event.header.event_id.clone(),
@@ -276,7 +268,7 @@ impl Delivery<'_> {
                 emissions,
                 self.event,
                 clock,
-                handler,
+                handler.declaration(),
                 self.claimed.generation,
             )
         })

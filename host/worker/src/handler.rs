@@ -9,26 +9,36 @@ use alchemiser_events::{
 };
 use alchemiser_rules::{EventKind, Flow, TargetName};
 use async_trait::async_trait;
-use std::sync::Arc;
 
 /// Takes the steps of one target.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// The name that routes use.
-    fn target(&self) -> &'static str;
-
-    /// Who the emitted events come from.
-    fn source(&self) -> Source;
-
-    /// Where in a workflow a failure here happened.
-    fn workflow_step(&self) -> WorkflowStep;
-
-    /// What it takes, and what it may emit for that.
-    fn steps(&self) -> &'static [Step];
+    /// What it takes and may emit.
+    fn declaration(&self) -> &'static Declaration;
 
     /// Takes a step. Called again for the same event after a crash or a
     /// transient failure, so outside effects must bear derived names.
     async fn handle(&self, event: &Event, context: &Context<'_>) -> Result<Outcome, Failure>;
+}
+
+/// What a handler takes and may emit, known before it is made.
+#[derive(Debug)]
+pub struct Declaration {
+    /// The name that routes use.
+    pub target: &'static str,
+    /// Who the emitted events come from.
+    pub source: Source,
+    /// Where in a workflow a failure here happened.
+    pub workflow_step: WorkflowStep,
+    /// One for each type of event that it takes.
+    pub steps: &'static [Step],
+}
+
+impl Declaration {
+    /// The step for a type of event, if the handler takes it.
+    pub fn step(&self, event_type: EventType) -> Option<&Step> {
+        self.steps.iter().find(|step| step.takes == event_type)
+    }
 }
 
 /// A step that a handler takes.
@@ -120,7 +130,7 @@ pub(crate) fn publishable(
     emissions: Vec<Emission>,
     cause: &Event,
     timestamp: Timestamp,
-    handler: &dyn Handler,
+    handler: &Declaration,
     generation: u32,
 ) -> Vec<Event> {
     let causation_id = CausationId::from(&cause.header.event_id);
@@ -131,15 +141,15 @@ pub(crate) fn publishable(
                 correlation_id: cause.header.correlation_id.clone(),
                 event_id: EventId::derive(
                     &causation_id,
-                    handler.target(),
+                    handler.target,
                     emission.payload.event_type(),
                     ordinal,
                     generation,
                 ),
                 causation_id: causation_id.clone(),
                 timestamp,
-                source_module: handler.source(),
-                source_component: Some(handler.target().to_owned()),
+                source_module: handler.source,
+                source_component: Some(handler.target.to_owned()),
                 schema_version: SchemaVersion::default(),
                 sequence: cause.header.sequence + 1 + ordinal,
                 produced_by: emission.produced_by,
@@ -151,34 +161,43 @@ pub(crate) fn publishable(
 }
 
 /// What handlers declare, in the form in which routes are checked against it.
-pub fn flow(handlers: &[Arc<dyn Handler>]) -> Flow {
+pub fn flow(handlers: &[&Declaration]) -> Flow {
     let kind = |source: Source, event_type: EventType| {
         EventKind::new(source.wire_name(), event_type.name())
     };
-    let steps = handlers
-        .iter()
-        .filter_map(|handler| Some((handler, TargetName::new(handler.target()).ok()?)))
-        .flat_map(|(handler, target)| {
-            handler.steps().iter().flat_map(move |step| {
-                let target = target.clone();
+    let mut steps = Vec::new();
+    for handler in handlers {
+        let Ok(target) = TargetName::new(handler.target) else {
+            continue;
+        };
+        for step in handler.steps {
+            let emits: Vec<EventKind> = step
+                .emits
+                .iter()
+                .map(|emitted| kind(handler.source, *emitted))
+                .collect();
+            steps.extend(
                 step.takes
                     .producers()
                     .iter()
-                    .map(move |source| alchemiser_rules::Step {
+                    .map(|source| alchemiser_rules::Step {
                         input: kind(*source, step.takes),
                         target: target.clone(),
-                        emits: step
-                            .emits
-                            .iter()
-                            .map(|emitted| kind(handler.source(), *emitted))
-                            .collect(),
-                    })
-            })
-        })
-        .collect();
+                        emits: emits.clone(),
+                    }),
+            );
+        }
+    }
     Flow {
         steps,
-        commands: vec![kind(Source::Orchestration, EventType::WorkflowStarted)],
+        commands: vec![
+            kind(Source::Orchestration, EventType::WorkflowStarted),
+            kind(Source::Orchestration, EventType::ErrorNotificationRequested),
+            kind(
+                Source::Orchestration,
+                EventType::SystemNotificationRequested,
+            ),
+        ],
         terminal: vec![kind(Source::Orchestration, EventType::WorkflowCompleted)],
     }
 }

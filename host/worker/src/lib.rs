@@ -14,6 +14,7 @@ mod book;
 mod command;
 mod consolidation;
 mod dispatcher;
+mod evaluation;
 mod failure;
 mod handler;
 mod handlers;
@@ -26,13 +27,17 @@ pub use book::{Book, BookEntry, BookError, StrategySource};
 pub use command::{StartCommand, Started, start_workflow};
 pub use consolidation::{Consolidated, ConsolidationError, consolidate};
 pub use dispatcher::{Dispatched, Dispatcher};
+pub use evaluation::{BookStrategy, EvaluationError, Evaluator, OpenStrategy};
 pub use failure::Failure;
-pub use handler::{Context, Emission, Handler, Outcome, Step, flow};
-pub use handlers::{ExecutionHandler, NotificationHandler, OrchestrationHandler};
+pub use handler::{Context, Declaration, Emission, Handler, Outcome, Step, flow};
+pub use handlers::{
+    DECLARATIONS, ExecutionHandler, NotificationHandler, OrchestrationHandler, PortfolioHandler,
+    StrategyHandler,
+};
 pub use ledger::{Ledger, LedgerEntry};
 pub use ports::{
     Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier,
     StartResult, StoreError, Transition, Workflows,
 };
-pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings, StrategySettings};
+pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};

@@ -53,26 +53,13 @@ impl RetrySettings {
     }
 }
 
-/// `[strategy]`: how the book is evaluated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StrategySettings {
-    /// Strategies evaluated at the same time; 0 is one for each processor.
-    pub workers: usize,
-}
-
-impl Default for StrategySettings {
-    fn default() -> Self {
-        Self { workers: 0 }
-    }
-}
-
 /// `[portfolio]`: how targets become a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PortfolioSettings {
-    /// Share of the portfolio value that stays uninvested.
-    #[serde(with = "decimal_text")]
+    /// Share of the portfolio value that stays uninvested; its name in files
+    /// and the environment is `alpaca.cash_reserve_pct`.
+    #[serde(skip)]
     pub cash_reserve_pct: Decimal,
     /// Trades below this share of the portfolio value are not made.
     #[serde(with = "decimal_text")]

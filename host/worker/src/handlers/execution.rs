@@ -2,7 +2,7 @@
 
 use super::unexpected;
 use crate::failure::Failure;
-use crate::handler::{Context, Handler, Outcome, Step};
+use crate::handler::{Context, Declaration, Handler, Outcome, Step};
 use crate::ledger::{Ledger, LedgerEntry};
 use crate::ports::Workflows;
 use crate::settings::ExecutionSettings;
@@ -25,6 +25,19 @@ pub struct ExecutionHandler {
 }
 
 impl ExecutionHandler {
+    /// What it takes and may emit.
+    pub const DECLARATION: Declaration = Declaration {
+        target: "execution",
+        source: Source::Execution,
+        workflow_step: WorkflowStep::TradeExecution,
+        steps: &[Step {
+            takes: EventType::RebalancePlanned,
+            // A plan whose execution was cut short is taken up again.
+            expects: &[WorkflowState::Planned, WorkflowState::Executing],
+            emits: &[EventType::TradeExecuted, EventType::WorkflowFailed],
+        }],
+    };
+
     /// A handler that trades through this broker and records in this ledger.
     pub fn new(
         broker: Arc<dyn Broker>,
@@ -43,25 +56,8 @@ impl ExecutionHandler {
 
 #[async_trait]
 impl Handler for ExecutionHandler {
-    fn target(&self) -> &'static str {
-        "execution"
-    }
-
-    fn source(&self) -> Source {
-        Source::Execution
-    }
-
-    fn workflow_step(&self) -> WorkflowStep {
-        WorkflowStep::TradeExecution
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        &[Step {
-            takes: EventType::RebalancePlanned,
-            // A plan whose execution was cut short is taken up again.
-            expects: &[WorkflowState::Planned, WorkflowState::Executing],
-            emits: &[EventType::TradeExecuted, EventType::WorkflowFailed],
-        }]
+    fn declaration(&self) -> &'static Declaration {
+        &Self::DECLARATION
     }
 
     async fn handle(&self, event: &Event, context: &Context<'_>) -> Result<Outcome, Failure> {

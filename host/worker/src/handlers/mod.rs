@@ -3,13 +3,27 @@
 mod execution;
 mod notification;
 mod orchestration;
+mod portfolio;
+mod strategy;
 
 pub use execution::ExecutionHandler;
 pub use notification::NotificationHandler;
 pub use orchestration::OrchestrationHandler;
+pub use portfolio::PortfolioHandler;
+pub use strategy::StrategyHandler;
 
 use crate::failure::Failure;
+use crate::handler::Declaration;
 use alchemiser_events::Event;
+
+/// What all five declare.
+pub const DECLARATIONS: [&Declaration; 5] = [
+    &StrategyHandler::DECLARATION,
+    &PortfolioHandler::DECLARATION,
+    &ExecutionHandler::DECLARATION,
+    &OrchestrationHandler::DECLARATION,
+    &NotificationHandler::DECLARATION,
+];
 
 /// For an event whose type the dispatcher has checked against the handler's
 /// steps, so that it cannot happen.

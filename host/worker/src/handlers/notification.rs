@@ -2,7 +2,7 @@
 
 use super::unexpected;
 use crate::failure::Failure;
-use crate::handler::{Context, Handler, Outcome, Step};
+use crate::handler::{Context, Declaration, Handler, Outcome, Step};
 use crate::ports::{Message, Notifier};
 use alchemiser_events::{
     ErrorNotificationRequested, Event, EventType, NotificationKind, OrderResult, Payload, Source,
@@ -18,6 +18,30 @@ pub struct NotificationHandler {
 }
 
 impl NotificationHandler {
+    /// What it takes and may emit.
+    pub const DECLARATION: Declaration = Declaration {
+        target: "notifier",
+        source: Source::Notifications,
+        workflow_step: WorkflowStep::Orchestration,
+        steps: &[
+            Step {
+                takes: EventType::TradingNotificationRequested,
+                expects: &[],
+                emits: &[],
+            },
+            Step {
+                takes: EventType::ErrorNotificationRequested,
+                expects: &[],
+                emits: &[],
+            },
+            Step {
+                takes: EventType::SystemNotificationRequested,
+                expects: &[],
+                emits: &[],
+            },
+        ],
+    };
+
     /// A handler that delivers through this port.
     pub fn new(notifier: Arc<dyn Notifier>) -> Self {
         Self { notifier }
@@ -26,32 +50,8 @@ impl NotificationHandler {
 
 #[async_trait]
 impl Handler for NotificationHandler {
-    fn target(&self) -> &'static str {
-        "notifier"
-    }
-
-    fn source(&self) -> Source {
-        Source::Notifications
-    }
-
-    fn workflow_step(&self) -> WorkflowStep {
-        WorkflowStep::Orchestration
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        const fn takes(takes: EventType) -> Step {
-            Step {
-                takes,
-                expects: &[],
-                emits: &[],
-            }
-        }
-        const STEPS: &[Step] = &[
-            takes(EventType::TradingNotificationRequested),
-            takes(EventType::ErrorNotificationRequested),
-            takes(EventType::SystemNotificationRequested),
-        ];
-        STEPS
+    fn declaration(&self) -> &'static Declaration {
+        &Self::DECLARATION
     }
 
     async fn handle(&self, event: &Event, _context: &Context<'_>) -> Result<Outcome, Failure> {

@@ -2,7 +2,7 @@
 
 use super::unexpected;
 use crate::failure::Failure;
-use crate::handler::{Context, Emission, Handler, Outcome, Step};
+use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step};
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{
     ErrorDetail, Event, EventType, ExecutionData, Money, NotificationKind, Payload, Source,
@@ -16,22 +16,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct OrchestrationHandler;
 
-#[async_trait]
-impl Handler for OrchestrationHandler {
-    fn target(&self) -> &'static str {
-        "orchestrator"
-    }
-
-    fn source(&self) -> Source {
-        Source::Orchestration
-    }
-
-    fn workflow_step(&self) -> WorkflowStep {
-        WorkflowStep::Orchestration
-    }
-
-    fn steps(&self) -> &'static [Step] {
-        &[
+impl OrchestrationHandler {
+    /// What it takes and may emit.
+    pub const DECLARATION: Declaration = Declaration {
+        target: "orchestrator",
+        source: Source::Orchestration,
+        workflow_step: WorkflowStep::Orchestration,
+        steps: &[
             Step {
                 takes: EventType::TradeExecuted,
                 // Never refused: it tells of real trades.
@@ -48,7 +39,14 @@ impl Handler for OrchestrationHandler {
                 expects: &[],
                 emits: &[EventType::TradingNotificationRequested],
             },
-        ]
+        ],
+    };
+}
+
+#[async_trait]
+impl Handler for OrchestrationHandler {
+    fn declaration(&self) -> &'static Declaration {
+        &Self::DECLARATION
     }
 
     async fn handle(&self, event: &Event, context: &Context<'_>) -> Result<Outcome, Failure> {

@@ -1,0 +1,309 @@
+//! From prices to target weights: every strategy of the book, made one.
+
+use super::unexpected;
+use crate::consolidation::{Consolidated, consolidate};
+use crate::evaluation::{BookStrategy, EvaluationError, OpenStrategy, StrategyCall};
+use crate::failure::Failure;
+use crate::handler::{Context, Declaration, Handler, Outcome, Step};
+use crate::ports::Blobs;
+use crate::workflow::{Workflow, WorkflowState};
+use alchemiser_events::{
+    BlobReference, ConsolidatedPortfolio, ErrorDetail, Event, EventType, Payload, Signal,
+    SignalGenerated, SignalsData, Source, StrategyName, StrategyResult, StrategyStatus, Symbol,
+    Weight, WorkflowStep,
+};
+use alchemiser_market::{Market, PriceSource, Requirement, Session, Slice};
+use alchemiser_sandbox::{CallError, Evaluation, Explain};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Takes `WorkflowStarted`.
+pub struct StrategyHandler {
+    strategies: Vec<Arc<BookStrategy>>,
+    prices: Arc<dyn PriceSource>,
+    blobs: Arc<dyn Blobs>,
+    workers: usize,
+}
+
+impl StrategyHandler {
+    /// What it takes and may emit.
+    pub const DECLARATION: Declaration = Declaration {
+        target: "strategy",
+        source: Source::Strategy,
+        workflow_step: WorkflowStep::SignalGeneration,
+        steps: &[Step {
+            takes: EventType::WorkflowStarted,
+            expects: &[WorkflowState::Started],
+            emits: &[EventType::SignalGenerated, EventType::WorkflowFailed],
+        }],
+    };
+
+    /// A handler of these strategies, in the order of the book, `workers` of
+    /// them at a time; 0 is one for each processor.
+    pub fn new(
+        strategies: Vec<Arc<BookStrategy>>,
+        prices: Arc<dyn PriceSource>,
+        blobs: Arc<dyn Blobs>,
+        workers: usize,
+    ) -> Self {
+        Self {
+            strategies,
+            prices,
+            blobs,
+            workers,
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for StrategyHandler {
+    fn declaration(&self) -> &'static Declaration {
+        &Self::DECLARATION
+    }
+
+    async fn handle(&self, event: &Event, context: &Context<'_>) -> Result<Outcome, Failure> {
+        let Payload::WorkflowStarted(_) = &event.payload else {
+            return Err(unexpected(event));
+        };
+        let workflow = context.workflow()?;
+        let opened = self.open_all().await?;
+        let market = self.market(&opened).await?;
+        let session = market
+            .calendar()
+            .session(workflow.session())
+            .map_err(|error| Failure::permanent("NotASession", error))?;
+        let answers = self.evaluate_all(opened, &market, session).await?;
+        let mut results = Vec::with_capacity(self.strategies.len());
+        for (strategy, answer) in self.strategies.iter().zip(answers) {
+            results.push(self.keep(strategy, answer, workflow).await?);
+        }
+        if let Some(failed) = results.iter().find(|result| result.error.is_some()) {
+            return Err(strategy_failure(failed));
+        }
+        let signal = signal(results, workflow)?;
+        Ok(Outcome::emit(
+            Payload::SignalGenerated(signal),
+            Some(WorkflowState::Signals),
+        ))
+    }
+}
+
+/// A strategy's answer, and what it was allowed to see.
+struct Answer {
+    result: Result<Evaluation, EvaluationError>,
+    /// Absent when the strategy could not even say what it needs.
+    slice: Option<Slice>,
+}
+
+impl StrategyHandler {
+    /// Lets every strategy read its parameters and files.
+    async fn open_all(&self) -> Result<Vec<Result<OpenStrategy, CallError>>, Failure> {
+        let strategies = self.strategies.clone();
+        self.in_parallel(strategies, OpenStrategy::open).await
+    }
+
+    /// The prices that the strategies need, all in one go.
+    async fn market(
+        &self,
+        opened: &[Result<OpenStrategy, CallError>],
+    ) -> Result<Arc<Market>, Failure> {
+        let requirements: Vec<Requirement> = opened
+            .iter()
+            .flatten()
+            .flat_map(|strategy| strategy.requirements().to_vec())
+            .collect();
+        self.prices
+            .load(&requirements)
+            .await
+            .map_err(|error| Failure::permanent("PriceError", error))
+    }
+
+    async fn evaluate_all(
+        &self,
+        opened: Vec<Result<OpenStrategy, CallError>>,
+        market: &Arc<Market>,
+        session: Session,
+    ) -> Result<Vec<Answer>, Failure> {
+        let market = Arc::clone(market);
+        self.in_parallel(opened, move |opened| match opened {
+            Ok(strategy) => Answer {
+                slice: Some(market.slice(strategy.requirements(), session)),
+                result: strategy
+                    .on(Arc::clone(&market))
+                    .evaluate(session, Explain::Yes),
+            },
+            Err(error) => Answer {
+                slice: None,
+                result: Err(error.into()),
+            },
+        })
+        .await
+    }
+
+    /// Does something with each of the inputs on threads of their own, several
+    /// at a time; the outputs come in the order of the inputs.
+    async fn in_parallel<T: Send + 'static, U: Send + 'static>(
+        &self,
+        inputs: Vec<T>,
+        work: impl Fn(T) -> U + Clone + Send + 'static,
+    ) -> Result<Vec<U>, Failure> {
+        let workers = match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        };
+        let permits = Arc::new(Semaphore::new(workers));
+        let tasks: Vec<_> = inputs
+            .into_iter()
+            .map(|input| {
+                let permits = Arc::clone(&permits);
+                let work = work.clone();
+                tokio::spawn(async move {
+                    let _permit = permits.acquire_owned().await;
+                    tokio::task::spawn_blocking(move || work(input)).await
+                })
+            })
+            .collect();
+        let mut outputs = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let output = task
+                .await
+                .and_then(|output| output)
+                .map_err(|error| Failure::transient("EvaluationAborted", error))?;
+            outputs.push(output);
+        }
+        Ok(outputs)
+    }
+
+    /// Keeps question and explanation, so that the answer can be understood
+    /// and asked for again.
+    async fn keep(
+        &self,
+        strategy: &BookStrategy,
+        answer: Answer,
+        workflow: &Workflow,
+    ) -> Result<StrategyResult, Failure> {
+        let mut files = Vec::new();
+        for file in &strategy.request.files {
+            files.push((file.name.as_str(), self.blobs.put(&file.content).await?));
+        }
+        let market = match &answer.slice {
+            Some(slice) => Some(self.blobs.put(slice.bytes()).await?),
+            None => None,
+        };
+        let call = StrategyCall {
+            call: "evaluate",
+            plugin: strategy.plugin.digest(),
+            source: &strategy.entry.source,
+            parameters: &strategy.request.parameters,
+            files,
+            as_of: workflow.session(),
+            market,
+        };
+        let inputs_ref = self.put_json(&call).await?;
+
+        let (status, allocation, error, trace_id) = match answer.result {
+            Ok(evaluation) => {
+                let trace = self.put_json(&evaluation.explanation).await?;
+                (StrategyStatus::Ok, evaluation.weights, None, Some(trace))
+            }
+            Err(error) => {
+                let detail = Some(error.detail());
+                (StrategyStatus::Failed, BTreeMap::new(), detail, None)
+            }
+        };
+        Ok(StrategyResult {
+            strategy_id: strategy.entry.name.clone(),
+            file: strategy.entry.source.file.clone(),
+            weight: strategy.entry.weight,
+            status,
+            error,
+            allocation,
+            evaluated_at: workflow.session(),
+            produced_by: strategy.plugin.produced_by().clone(),
+            inputs_ref,
+            trace_id,
+        })
+    }
+
+    async fn put_json(&self, value: &impl serde::Serialize) -> Result<BlobReference, Failure> {
+        let json = serde_json::to_vec(value)
+            .map_err(|error| Failure::permanent("SerialisationError", error))?;
+        Ok(self.blobs.put(&json).await?)
+    }
+}
+
+/// One strategy that cannot answer stops the book: acting on the others would
+/// move its share elsewhere.
+fn strategy_failure(failed: &StrategyResult) -> Failure {
+    let name = &failed.strategy_id;
+    let detail = failed.error.clone().unwrap_or_else(|| ErrorDetail {
+        class: "EvaluationError".to_owned(),
+        message: "no answer".to_owned(),
+        retryable: false,
+        context: BTreeMap::new(),
+    });
+    let message = format!("strategy `{name}`: {}", detail.message);
+    Failure::from(ErrorDetail { message, ..detail })
+        .with("strategy", name)
+        .with("inputs_sha256", failed.inputs_ref.sha256)
+}
+
+fn signal(results: Vec<StrategyResult>, workflow: &Workflow) -> Result<SignalGenerated, Failure> {
+    let answers: Vec<(StrategyName, Weight, BTreeMap<Symbol, Weight>)> = results
+        .iter()
+        .map(|result| {
+            let name = result.strategy_id.clone();
+            (name, result.weight, result.allocation.clone())
+        })
+        .collect();
+    let Consolidated {
+        targets,
+        contributions,
+    } = consolidate(&answers).map_err(|error| Failure::permanent("ConsolidationError", error))?;
+
+    let signals: Vec<Signal> = targets
+        .iter()
+        .map(|(symbol, weight)| {
+            let contributing = contributions.get(symbol).cloned().unwrap_or_default();
+            Signal {
+                symbol: symbol.clone(),
+                target_weight: *weight,
+                reasoning: reasoning(&contributing),
+                contributing,
+            }
+        })
+        .collect();
+    Ok(SignalGenerated {
+        signal_count: signals.len() as u32,
+        consolidated_portfolio: ConsolidatedPortfolio {
+            target_allocations: targets,
+            correlation_id: workflow.correlation_id.clone(),
+            timestamp: workflow.clock,
+            strategy_count: results.len() as u32,
+            source_strategies: results
+                .iter()
+                .map(|result| result.strategy_id.clone())
+                .collect(),
+        },
+        signals_data: SignalsData {
+            strategies: results,
+            signals,
+        },
+    })
+}
+
+/// `trend (+2 others)`, the largest contribution first.
+fn reasoning(contributing: &BTreeMap<StrategyName, Weight>) -> String {
+    let largest = contributing
+        .iter()
+        .rev()
+        .max_by_key(|(_, weight)| **weight)
+        .map_or("", |(name, _)| name.as_str());
+    match contributing.len() {
+        0 | 1 => largest.to_owned(),
+        2 => format!("{largest} (+1 other)"),
+        count => format!("{largest} (+{} others)", count - 1),
+    }
+}
