@@ -131,7 +131,9 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     }
     for entry in fs::read_dir(path).map_err(OpenError::io(path))? {
         let name = entry.map_err(OpenError::io(path))?.file_name();
-        if name != BLOBS && name != LOCKS {
+        // Another process may be making the database right now.
+        let is_database = name.to_string_lossy().starts_with(DATABASE);
+        if name != BLOBS && name != LOCKS && !is_database {
             return Err(OpenError::Foreign(path.to_owned()));
         }
     }

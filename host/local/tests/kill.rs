@@ -197,30 +197,31 @@ fn kill_again_and_again() {
 
     let mut kills = 0;
     let mut in_the_midst = 0;
-    while kills < KILLS {
+    loop {
         let mut child = start(path.path());
-        // Xorshift: the moments have to be many, not good.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        std::thread::sleep(Duration::from_millis(10 + random % 150));
-        child.kill().unwrap();
-        let ended_by_itself = child.wait().unwrap().success();
-        assert!(
-            !ended_by_itself,
-            "more workflows are needed: all ended after {kills} kills"
-        );
-        kills += 1;
+        if kills < KILLS {
+            // Xorshift: the moments have to be many, not good.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            std::thread::sleep(Duration::from_millis(10 + random % 150));
+            child.kill().unwrap();
+        }
+        match child.wait().unwrap().code() {
+            // A machine may be so fast that all is done before the last kill.
+            Some(0) => break,
+            Some(code) => panic!("it failed by itself, with code {code}"),
+            None => kills += 1,
+        }
         in_the_midst += usize::from(has_claims(path.path()));
     }
-    assert!(start(path.path()).wait().unwrap().success());
 
     check(path.path());
+    assert!(in_the_midst > 0);
     println!(
         "{kills} kills, {in_the_midst} of them during a delivery, {WORKFLOWS} workflows, {:.1} s",
         begun.elapsed().as_secs_f64()
     );
-    assert!(in_the_midst > 0);
 }
 
 fn start(path: &Path) -> std::process::Child {

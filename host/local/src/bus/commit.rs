@@ -8,33 +8,28 @@ use alchemiser_worker::{Claimed, DeadLetter, DeliveryKey, StoreError, Transition
 use rusqlite::{Connection, named_params, params};
 use std::time::Duration;
 
-pub(super) const DONE: &str = "
-    UPDATE deliveries
-    SET state = 'done', owner = NULL, lease_until = NULL,
-        changed_at = :now, ended_at = :now, remark = :remark
-    WHERE event = (SELECT position FROM events WHERE event_id = :event_id)
-      AND target = :target AND state = 'claimed' AND token = :token";
+/// Ends a claim that is still ours.
+macro_rules! end_claim {
+    ($set:literal) => {
+        concat!(
+            "UPDATE deliveries
+             SET owner = NULL, lease_until = NULL, changed_at = :now, ended_at = :now, ",
+            $set,
+            "WHERE event = (SELECT position FROM events WHERE event_id = :event_id)
+               AND target = :target AND state = 'claimed' AND token = :token"
+        )
+    };
+}
 
-pub(super) const RETRY: &str = "
-    UPDATE deliveries
-    SET state = 'pending', owner = NULL, lease_until = NULL, failures = failures + 1,
-        due_at = :due_at, changed_at = :now, ended_at = :now, error = :error
-    WHERE event = (SELECT position FROM events WHERE event_id = :event_id)
-      AND target = :target AND state = 'claimed' AND token = :token";
+pub(super) const DONE: &str = end_claim!("state = 'done', remark = :remark ");
 
-pub(super) const DEAD: &str = "
-    UPDATE deliveries
-    SET state = 'dead', owner = NULL, lease_until = NULL, failures = failures + 1,
-        changed_at = :now, ended_at = :now, error = :error
-    WHERE event = (SELECT position FROM events WHERE event_id = :event_id)
-      AND target = :target AND state = 'claimed' AND token = :token";
+pub(super) const RETRY: &str =
+    end_claim!("state = 'pending', due_at = :due_at, failures = failures + 1, error = :error ");
 
-pub(super) const RELEASE: &str = "
-    UPDATE deliveries
-    SET state = 'pending', owner = NULL, lease_until = NULL,
-        due_at = :now, changed_at = :now, ended_at = :now
-    WHERE event = (SELECT position FROM events WHERE event_id = :event_id)
-      AND target = :target AND state = 'claimed' AND token = :token";
+pub(super) const DEAD: &str =
+    end_claim!("state = 'dead', failures = failures + 1, error = :error ");
+
+pub(super) const RELEASE: &str = end_claim!("state = 'pending', due_at = :now ");
 
 pub(super) const LETTER: &str = "
     INSERT INTO dead_letters

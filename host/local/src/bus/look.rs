@@ -47,7 +47,6 @@ pub(crate) enum Scope {
 }
 
 /// What there is to do.
-#[derive(Default)]
 pub(crate) struct Look {
     /// Free to be claimed, at most as many as were asked for.
     pub(crate) due: Vec<Due>,
