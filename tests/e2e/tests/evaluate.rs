@@ -84,7 +84,12 @@ fn strategies_and_dates() {
         .collect();
     assert_eq!(
         asked,
-        [("trend", first), ("trend", second), ("balance", first), ("balance", second)]
+        [
+            ("trend", first),
+            ("trend", second),
+            ("balance", first),
+            ("balance", second)
+        ]
     );
     // Whatever else is asked, an answer is the same.
     for (line, (strategy, date)) in together.iter().zip(&asked) {
@@ -119,16 +124,32 @@ fn a_workflow_acts_on_the_same_weights() {
     let run = state.run(&alchemiser, date).exits(0).line();
     let events = state.events(&alchemiser, text(&run, "workflow"));
     for result in events[1]["signals_data"]["strategies"].as_array().unwrap() {
-        let arguments = ["evaluate", text(result, "strategy_id"), "--date", date, "--json"];
+        let arguments = [
+            "evaluate",
+            text(result, "strategy_id"),
+            "--date",
+            date,
+            "--json",
+        ];
         let line = alchemiser.call(arguments).exits(0).line();
-        assert!(same_weights(&line["weights"], &result["allocation"]), "{line}");
+        assert!(
+            same_weights(&line["weights"], &result["allocation"]),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn reasons_can_be_had() {
     let alchemiser = Alchemiser::shipped();
-    let arguments = ["evaluate", "trend", "--date", "2022-12-28", "--json", "--explain"];
+    let arguments = [
+        "evaluate",
+        "trend",
+        "--date",
+        "2022-12-28",
+        "--json",
+        "--explain",
+    ];
     let line = alchemiser.call(arguments).exits(0).line();
     let entries = line["explanation"].as_array().unwrap();
     let first = &entries[0];
@@ -162,7 +183,9 @@ fn a_plugin_by_its_file() {
 /// date of its share.
 fn golden_weights(share: usize) {
     let mut programs: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for row in golden("dsl_weights.jsonl") {
+    let rows = golden("dsl_weights.jsonl");
+    assert_eq!(rows.len(), 845);
+    for row in rows {
         programs.entry(program(&row)).or_default().push(row);
     }
     assert_eq!(programs.len(), 38);
@@ -172,7 +195,11 @@ fn golden_weights(share: usize) {
         .filter(|(position, _)| position % SHARES == share)
         .map(|(_, program)| program)
         .collect();
-    let dates: BTreeSet<&str> = programs.values().flatten().map(|row| text(row, "date")).collect();
+    let dates: BTreeSet<&str> = programs
+        .values()
+        .flatten()
+        .map(|row| text(row, "date"))
+        .collect();
 
     let mut arguments = vec!["evaluate", "--json"];
     arguments.extend(programs.keys().map(String::as_str));
@@ -212,7 +239,14 @@ fn golden_refusals() {
     let rows = golden("dsl_errors.jsonl");
     assert_eq!(rows.len(), 40);
     let programs: Vec<String> = rows.iter().map(program).collect();
-    let mut arguments = vec!["evaluate", "--json", "--date", "2022-12-27", "--date", "2022-12-28"];
+    let mut arguments = vec![
+        "evaluate",
+        "--json",
+        "--date",
+        "2022-12-27",
+        "--date",
+        "2022-12-28",
+    ];
     arguments.extend(programs.iter().map(String::as_str));
     let lines = Alchemiser::shipped().call(arguments).exits(2).lines();
     // Also what is refused has a line for each date.
@@ -296,7 +330,9 @@ fn prices_of_ones_own() {
     project.write("wide/closes.csv", &bundled);
     project.write("wide/instruments.toml", &instruments);
     project.write("narrow/instruments.toml", &instruments);
-    let mut rows = bundled.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let mut rows = bundled
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
     let heading = rows.next().unwrap();
     let rows: Vec<Vec<&str>> = rows.collect();
     for (column, symbol) in heading.iter().enumerate().skip(1) {
@@ -308,7 +344,9 @@ fn prices_of_ones_own() {
         project.write(&format!("narrow/{symbol}.csv"), text);
     }
     let ask = |data: &[&str]| {
-        let mut arguments = vec!["evaluate", "trend", "rotation", "balance", "momentum", "--json"];
+        let mut arguments = vec![
+            "evaluate", "trend", "rotation", "balance", "momentum", "--json",
+        ];
         arguments.extend(["--from", "2022-12-01", "--to", "2022-12-28"]);
         arguments.extend(data);
         alchemiser.call(arguments).exits(0).stdout
@@ -318,7 +356,10 @@ fn prices_of_ones_own() {
         assert_eq!(ask(&["--data", data]), expected, "{data}");
     }
     let state = State::new();
-    let own = state.call(&alchemiser, ["run", "--data", "narrow", "--json"]).exits(0).line();
+    let own = state
+        .call(&alchemiser, ["run", "--data", "narrow", "--json"])
+        .exits(0)
+        .line();
     let other = State::new();
     let bundled = other.call(&alchemiser, ["run", "--json"]).exits(0).line();
     assert_eq!(own, bundled);
