@@ -9,7 +9,7 @@ use crate::project::Project;
 use crate::report::Report;
 use alchemiser_broker::PaperBroker;
 use alchemiser_events::{
-    AccountName, CorrelationId, Money, SessionDate, TradingMode, WorkflowConfiguration,
+    AccountName, CorrelationId, ErrorDetail, Money, SessionDate, TradingMode, WorkflowConfiguration,
 };
 use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::{Market, closing_time};
@@ -124,7 +124,7 @@ fn report(
     } else {
         match news {
             News::AlreadyCompleted => {
-                println!("{workflow} is already completed; nothing was done.")
+                println!("{workflow} is already completed; nothing was done.");
             }
             News::Begun => println!("{workflow}: session {session}"),
             News::Resumed => println!("{workflow}: session {session}, taken up where it stopped"),
@@ -161,8 +161,12 @@ impl Parts {
             // Parameters and files are read by the plugin, so a mistake in
             // them shows here.
             OpenStrategy::open(Arc::clone(strategy)).map_err(|error| {
-                let message = format!("strategy `{}`: {error}", strategy.entry.name);
-                CommandFailure::usage(error.class(), message)
+                let detail = error.detail();
+                let name = &strategy.entry.name;
+                CommandFailure::Usage(ErrorDetail {
+                    message: format!("strategy `{name}`{}: {}", in_file(strategy), detail.message),
+                    ..detail
+                })
             })?;
         }
         let portfolio = plugins.named(&project.settings.plugins.portfolio)?;
@@ -241,6 +245,16 @@ impl Parts {
         );
         Runner::new(bus.clone(), Arc::new(dispatcher), CONCURRENCY)
     }
+}
+
+/// ` (trend.clj)`, if the strategy has a file.
+fn in_file(strategy: &BookStrategy) -> String {
+    strategy
+        .entry
+        .source
+        .file
+        .as_ref()
+        .map_or_else(String::new, |file| format!(" ({file})"))
 }
 
 fn account(project: &Project) -> AccountName {
