@@ -40,7 +40,9 @@ pub enum BuildError {
         plugin: String,
     },
     /// Cargo was content and yet made no module.
-    #[error("cargo built no WebAssembly module for `{plugin}`; its library needs `crate-type = [\"cdylib\", \"rlib\"]`")]
+    #[error(
+        "cargo built no WebAssembly module for `{plugin}`; its library needs `crate-type = [\"cdylib\", \"rlib\"]`"
+    )]
     NoModule {
         /// The plugin.
         plugin: String,

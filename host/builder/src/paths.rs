@@ -54,7 +54,10 @@ mod tests {
             library_name: Path::new("/rustc/59807616e"),
         };
         assert_eq!(
-            folders.encoded_flags().to_str().map(|flags| flags.split('\u{1f}').collect()),
+            folders
+                .encoded_flags()
+                .to_str()
+                .map(|flags| flags.split('\u{1f}').collect()),
             Some(vec![
                 "--remap-path-prefix=/home/me/my project=/project",
                 "--remap-path-prefix=/home/me/my project/target/wasm=/target",

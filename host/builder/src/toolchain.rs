@@ -57,7 +57,14 @@ impl Toolchain {
     fn probe(cargo: PathBuf, rustc: PathBuf) -> Option<Self> {
         let folders = answer(
             &rustc,
-            &["--print", "sysroot", "--print", "target-libdir", "--target", TARGET],
+            &[
+                "--print",
+                "sysroot",
+                "--print",
+                "target-libdir",
+                "--target",
+                TARGET,
+            ],
         )?;
         let (sysroot, compiled) = folders.split_once('\n')?;
         let library_source = Path::new(sysroot).join("lib/rustlib/src/rust");
@@ -138,6 +145,9 @@ mod tests {
 
     #[test]
     fn a_compiler_that_is_not_there_has_nothing() {
-        assert_eq!(Toolchain::probe("/nowhere/cargo".into(), "/nowhere/rustc".into()), None);
+        assert_eq!(
+            Toolchain::probe("/nowhere/cargo".into(), "/nowhere/rustc".into()),
+            None
+        );
     }
 }

@@ -7,6 +7,9 @@
 //! the series, bit for bit. That is what allows a series to be computed once
 //! and shared by every evaluation.
 //!
+//! A series that grows is continued by a [`Recursion`] where a value depends on
+//! all points before it.
+//!
 //! A portfolio has no closes, only returns. The same indicators on such a
 //! synthetic series are [`Specification::evaluate_returns`] and
 //! [`Specification::series_of_returns`].
@@ -37,5 +40,6 @@ mod specification;
 mod windowed;
 
 pub use indicator::{Indicator, Unit, UnknownIndicator};
+pub use recursive::Recursion;
 pub use series::{EvaluationError, Series};
 pub use specification::{Specification, WindowError};

@@ -1,7 +1,7 @@
 //! An indicator with its window, and its evaluation.
 
 use crate::indicator::Indicator;
-use crate::recursive::{exponential_means, relative_strengths};
+use crate::recursive::{Recursion, exponential_means, relative_strengths};
 use crate::series::{EvaluationError, Series};
 use crate::windowed::{
     drawdowns, drawdowns_of_returns, growths, means, scale, standard_deviations,
@@ -106,7 +106,7 @@ impl Specification {
         let mut values = match self.indicator {
             Indicator::CurrentPrice => closes.to_vec(),
             Indicator::MovingAveragePrice => means(closes, window),
-            Indicator::ExponentialMovingAveragePrice => exponential_means(closes, window),
+            Indicator::ExponentialMovingAveragePrice => exponential_means(closes, self.window),
             Indicator::StandardDeviationPrice => standard_deviations(closes, window),
             Indicator::MaximumDrawdown => drawdowns(closes, window),
             Indicator::MovingAverageReturn => means(&returns(closes), window),
@@ -120,7 +120,7 @@ impl Specification {
                 scale(&mut percent, |change| 100.0 * change);
                 standard_deviations(&percent, window)
             }
-            Indicator::RelativeStrengthIndex => relative_strengths(closes, window),
+            Indicator::RelativeStrengthIndex => relative_strengths(closes, self.window),
         };
         if matches!(
             self.indicator,
@@ -137,6 +137,12 @@ impl Specification {
             &mut values,
         );
         Series::new(self, points, values)
+    }
+
+    /// The indicator point by point, if it is recursive.
+    #[must_use]
+    pub fn recursion(self) -> Option<Recursion> {
+        Recursion::new(self, self.window)
     }
 
     /// How many of the latest returns [`evaluate_returns`](Self::evaluate_returns)

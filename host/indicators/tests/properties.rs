@@ -55,6 +55,25 @@ proptest! {
         }
     }
 
+    /// Point by point is the same to the last bit as all at once.
+    #[test]
+    fn a_recursion_answers_what_the_series_holds(
+        specification in specification(),
+        closes in broken_closes(),
+    ) {
+        prop_assert_eq!(
+            specification.recursion().is_some(),
+            specification.indicator().is_recursive()
+        );
+        if let Some(mut recursion) = specification.recursion() {
+            let series = specification.series(&closes);
+            for (seen, close) in closes.iter().enumerate() {
+                let seen = u32::try_from(seen).unwrap() + 1;
+                prop_assert_eq!(bits(recursion.push(*close)), bits(series.at(seen)));
+            }
+        }
+    }
+
     #[test]
     fn a_series_of_returns_holds_the_value_of_each_prefix(
         specification in specification(),

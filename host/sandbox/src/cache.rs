@@ -1,8 +1,8 @@
 //! Compiled plugins on disk, so that each is compiled once on a machine.
 //!
 //! An artefact is native code and runs outside the sandbox. So the folder must
-//! belong to the user and be closed to everybody else, and each file carries the
-//! digest of its content; what does not fit is not used, and compiled again.
+//! belong to the user and be closed to everybody else, and each file carries a
+//! checksum; what does not fit is not used, and compiled again.
 
 use crate::settings::CacheLocation;
 use alchemiser_events::Sha256Digest;
@@ -81,8 +81,31 @@ impl Cache {
             .serialize()
             .map_err(io::Error::other)
             .and_then(|artefact| write(&path, &artefact));
-        if let Err(error) = stored {
-            tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
+        match stored {
+            Ok(()) => self.prune(),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
+            }
+        }
+    }
+
+    /// Removes the oldest artefacts: every build of a plugin leaves one.
+    fn prune(&self) {
+        const KEPT: usize = 100;
+        let files = self
+            .folder
+            .iter()
+            .flat_map(fs::read_dir)
+            .flatten()
+            .flatten();
+        let mut files: Vec<_> = files
+            .filter_map(|file| Some((file.metadata().ok()?.modified().ok()?, file.path())))
+            .collect();
+        files.sort();
+        let old = files.len().saturating_sub(KEPT);
+        for (_, path) in files.drain(..old) {
+            // Another process may have been faster.
+            let _ = fs::remove_file(path);
         }
     }
 
@@ -99,9 +122,7 @@ fn compatibility(engine: &Engine) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// A file is the SHA-256 of an artefact, then the artefact.
-const DIGEST_LENGTH: usize = 32;
-
+/// Reads an artefact; `None` if there is none.
 fn read(engine: &Engine, path: &Path) -> Result<Option<Component>, CacheError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -113,36 +134,44 @@ fn read(engine: &Engine, path: &Path) -> Result<Option<Component>, CacheError> {
             });
         }
     };
-    let artefact = bytes
-        .split_at_checked(DIGEST_LENGTH)
-        .filter(|(digest, artefact)| Sha256Digest::of(artefact).bytes().as_slice() == *digest)
-        .map(|(_, artefact)| artefact)
-        .ok_or_else(|| CacheError::Damaged {
+    let intact = bytes
+        .split_last_chunk()
+        .is_some_and(|(artefact, sum)| *sum == checksum(artefact));
+    if !intact {
+        return Err(CacheError::Damaged {
             path: path.to_owned(),
-        })?;
-    let component = deserialize(engine, artefact).map_err(|error| CacheError::Foreign {
+        });
+    }
+    let component = map(engine, path).map_err(|error| CacheError::Foreign {
         path: path.to_owned(),
         message: format!("{error:#}"),
     })?;
     Ok(Some(component))
 }
 
-/// Makes a component of an artefact.
+/// Maps an artefact into memory as a component.
 ///
-/// The bytes must be what [`Component::serialize`] answered: wasmtime checks
-/// that an artefact was made for this engine, and cannot check that its machine
-/// code is what it compiled.
+/// The file must hold what [`Component::serialize`] answered, and must not
+/// change while the component lives: wasmtime checks that an artefact was made
+/// for this engine, and cannot check that its machine code is what it compiled.
 ///
-/// They are, because of how they came here. [`closed_folder`] has made sure that
-/// nobody but this user can write or rename anything in the folder, and whoever
-/// can act as this user needs no plugin to run code as this user. This program
-/// writes nothing there but `serialize`'s answer, in one step, by a rename. And
-/// the digest in front of the artefact has just been compared, on the very bytes
-/// that are passed on, so they were not damaged since.
+/// Both hold because of how the file came here. [`closed_folder`] has made sure
+/// that nobody but this user can write, rename or remove anything in the folder,
+/// and whoever can act as this user needs no plugin to run code as this user.
+/// This program writes nothing there but `serialize`'s answer, and never into a
+/// file that is there: a new one takes its name, and the old one stays mapped
+/// where it is. Whether the disk gave back what was written, [`read`] has just
+/// checked.
 #[allow(unsafe_code)]
-fn deserialize(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes were written by `Component::serialize`, as argued above.
-    unsafe { Component::deserialize(engine, artefact) }
+fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file is an unchanging answer of `serialize`, as argued above.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// What follows an artefact in its file. It guards against accidents; attackers
+/// are kept out by the folder.
+fn checksum(artefact: &[u8]) -> [u8; 4] {
+    crc32fast::hash(artefact).to_le_bytes()
 }
 
 /// Writes a file that is there whole or not at all, after a loss of power too.
@@ -150,8 +179,8 @@ fn write(path: &Path, artefact: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // Readable by this user only, as temporary files are.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(Sha256Digest::of(artefact).bytes())?;
     file.write_all(artefact)?;
+    file.write_all(&checksum(artefact))?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())

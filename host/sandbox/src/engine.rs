@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// Native stack of a call. Wasmtime's default: it fits in every thread that
 /// calls plugins, the main thread of any platform included, and a plugin keeps
@@ -19,9 +19,9 @@ const CORE_INSTANCES: u32 = 16;
 /// Tables of one component: the plugin's own and that of its imports, and room.
 const TABLES: u32 = 4;
 
-/// Memory that a slot keeps mapped after its instance ended, zeroed by hand.
+/// Memory that a slot keeps mapped after its instance ended, set back by hand.
 /// Faulting the pages in again would cost the next instance more than that.
-const KEEP_RESIDENT: usize = 128 << 10;
+const KEEP_RESIDENT: usize = 256 << 10;
 
 /// Builds the engine that runs strategies and portfolios.
 pub(crate) fn engine(settings: &Settings) -> wasmtime::Result<Engine> {
@@ -62,6 +62,9 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
     // limiter of each store holds the others to less.
     pool.max_memory_size(settings.largest_memory());
     pool.linear_memory_keep_resident(KEEP_RESIDENT);
+    // The kernel (Linux 6.7 and later) says which pages those are. Without it
+    // the lowest ones are taken, which belong to the unused end of the stack.
+    pool.pagemap_scan(Enabled::Auto);
 
     pool.max_core_instances_per_component(CORE_INSTANCES);
     pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES));

@@ -174,7 +174,7 @@ impl Limit {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BadAnswer {
     /// The text is no ticker symbol.
-    #[error("{text:?} is not a symbol")]
+    #[error("`{text}` is in the answer and is not a symbol")]
     NotASymbol {
         /// What it wrote.
         text: String,
@@ -230,7 +230,7 @@ pub enum BadAnswer {
         weight: alchemiser_events::Weight,
     },
     /// A field of a plan that does not hold what it should.
-    #[error("`{field}`{} is {value:?}: {problem}", .symbol.as_ref().map(|symbol| format!(" of `{symbol}`")).unwrap_or_default())]
+    #[error("`{field}`{} is `{value}`: {problem}", .symbol.as_ref().map(|symbol| format!(" of `{symbol}`")).unwrap_or_default())]
     Field {
         /// Name of the field.
         field: &'static str,
@@ -322,7 +322,7 @@ impl fmt::Display for PluginError {
             (Some(line), None) => write!(formatter, "line {line}: ")?,
             (None, _) => {}
         }
-        write!(formatter, "{} ({})", self.message, self.class)
+        formatter.write_str(&self.message)
     }
 }
 
@@ -503,10 +503,7 @@ pub(crate) fn failure(
                 .to_owned(),
         },
         Some(Trap::UnreachableCodeReached) => Failure::Trap {
-            message: match panic {
-                Some(panic) => panic,
-                None => "it panicked or aborted, without a message".to_owned(),
-            },
+            message: panic.unwrap_or_else(|| "it panicked or aborted, without a word".to_owned()),
         },
         Some(trap) => Failure::Trap {
             message: trap.to_string(),
@@ -515,7 +512,10 @@ pub(crate) fn failure(
             limit: limits.output,
         }),
         None => Failure::Trap {
-            message: clip(&format!("{error:#}"), PluginError::MESSAGE),
+            message: format!(
+                "its data cannot be read: {}",
+                clip_line(&format!("{error:#}"), PluginError::MESSAGE)
+            ),
         },
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Failure, Limit};
 use crate::explanation::{Collector, ExplanationDetail, Place, Score};
 use crate::limiter::Limiter;
 use crate::settings::{Limits, LogLevel};
-use crate::text::{clip, clip_line};
+use crate::text::clip_line;
 use alchemiser_events::ProducedBy;
 use alchemiser_market::{
     DataError, ReadError, SeriesHandle, Session, SymbolHandle, View, ViolationError,
@@ -180,18 +180,15 @@ pub(crate) struct Log {
 
 impl Log {
     /// Longest line.
-    const LINE: usize = 4096;
+    const LINE: usize = 1024;
 
-    /// What the standard library says first when code panics. A plugin's panic
-    /// hook writes it to the log, since nothing else leaves the sandbox.
-    const PANIC: &str = "panicked at ";
-
-    /// Starts the count of a new call.
+    /// Starts the log of a new call.
     pub(crate) fn begin(&mut self) {
         self.written = 0;
+        self.lines.clear();
     }
 
-    /// The lines of the calls since the last time.
+    /// The lines of the call.
     pub(crate) fn take(&mut self) -> Vec<LogLine> {
         std::mem::take(&mut self.lines)
     }
@@ -205,8 +202,10 @@ impl Log {
             return Err(Limit::Log { limit: self.limit });
         }
         self.written += 1;
-        if level == LogLevel::Error && message.starts_with(Self::PANIC) {
-            self.panic = Some(clip(message, Self::LINE));
+        if level == LogLevel::Error
+            && let Some(panic) = panic_message(message)
+        {
+            self.panic = Some(clip_line(&panic, Self::LINE));
         }
         if level < self.level {
             return Ok(());
@@ -222,6 +221,17 @@ impl Log {
         self.lines.push(LogLine { level, message });
         Ok(())
     }
+}
+
+/// What a plugin says of its panic, if the line says so. A panic hook writes it
+/// to the log as the standard library puts it, since nothing else leaves the
+/// sandbox of a plugin that panics.
+fn panic_message(line: &str) -> Option<String> {
+    let panic = line.strip_prefix("panicked at ")?;
+    Some(match panic.split_once(":\n") {
+        Some((place, message)) => format!("it panicked: {message} ({place})"),
+        None => format!("it panicked at {panic}"),
+    })
 }
 
 impl log::Host for State {

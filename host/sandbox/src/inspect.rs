@@ -332,7 +332,10 @@ mod tests {
             Err(Rejection::NotWebAssembly { size: 11 })
         );
         let damaged = inspect(b"\0asm\x0d\0\x01\0\x0b\x7f").unwrap_err();
-        insta::assert_snapshot!(damaged, @"");
+        insta::assert_snapshot!(
+            damaged,
+            @"it is damaged at byte 10: unexpected end-of-file; build or copy it again"
+        );
     }
 
     #[test]

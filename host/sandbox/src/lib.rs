@@ -54,7 +54,4 @@ pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, insp
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};
 pub use settings::{CacheLocation, Limits, LogLevel, Settings};
-pub use strategy::{
-    Evaluation, LoadedStrategy, StrategyFile, StrategyInstance, StrategyRequest,
-    StrategyRequestRecord,
-};
+pub use strategy::{Evaluation, LoadedStrategy, StrategyFile, StrategyInstance, StrategyRequest};

@@ -73,7 +73,7 @@ pub enum LoadFailure {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// It is not valid, or asks for more than the sandbox has.
-    #[error("it cannot be compiled: {message}")]
+    #[error("it is not valid, or needs more than the sandbox has: {message}")]
     Compile {
         /// What is wrong.
         message: String,
@@ -173,7 +173,6 @@ pub(crate) struct Loaded {
     pub(crate) contract: Contract,
     pub(crate) limits: Limits,
     pub(crate) world: World,
-    // Last, so that it is dropped after what lives in it.
     pub(crate) runtime: Arc<Runtime>,
 }
 

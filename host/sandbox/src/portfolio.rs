@@ -124,7 +124,7 @@ impl Plugin {
         let answer =
             answer.map_err(|error| call_error(self, call, Failure::Plugin(error.into())))?;
         let log = instance.store.data_mut().log.take();
-        plan(answer, request, log).map_err(|bad| call_error(self, call, bad))
+        plan(&answer, request, log).map_err(|bad| call_error(self, call, bad))
     }
 }
 
@@ -172,7 +172,7 @@ fn question(request: &PlanRequest) -> planner::Request {
 
 /// Checks a plan field by field, and gives its fields their types.
 fn plan(
-    answer: planner::RebalancePlan,
+    answer: &planner::RebalancePlan,
     request: &PlanRequest,
     log: Vec<LogLine>,
 ) -> Result<Plan, BadAnswer> {
@@ -333,7 +333,7 @@ mod tests {
             total_trade_value: "99999.999".to_owned(),
             items,
         };
-        plan(answer, &request(), Vec::new())
+        plan(&answer, &request(), Vec::new())
     }
 
     #[test]

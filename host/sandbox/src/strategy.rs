@@ -9,11 +9,10 @@ use crate::inspect::Kind;
 use crate::instance::{Instance, call_error};
 use crate::load::{Plugin, World};
 use crate::text::clip_line;
-use alchemiser_events::{BlobReference, Decimal, Symbol, Weight};
+use alchemiser_events::{Decimal, Symbol, Weight};
 use alchemiser_market::{Market, Requirement, Session, View};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wasmtime::component::ResourceAny;
 
@@ -35,31 +34,6 @@ pub struct StrategyFile {
     pub content: Vec<u8>,
 }
 
-/// A request with each file replaced by a reference to its content: what is
-/// stored of a call, beside the contents themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StrategyRequestRecord {
-    /// The strategy's parameters, a JSON object.
-    pub parameters: String,
-    /// Name and content of each file.
-    pub files: Vec<(String, BlobReference)>,
-}
-
-impl StrategyRequest {
-    /// The request by reference.
-    #[must_use]
-    pub fn record(&self) -> StrategyRequestRecord {
-        StrategyRequestRecord {
-            parameters: self.parameters.clone(),
-            files: self
-                .files
-                .iter()
-                .map(|file| (file.name.clone(), BlobReference::to(&file.content)))
-                .collect(),
-        }
-    }
-}
-
 /// A strategy that has read its parameters and files, and no prices yet.
 pub struct LoadedStrategy {
     instance: Instance,
@@ -74,6 +48,8 @@ pub struct StrategyInstance {
     /// `None` after a failure that leaves it in an unknown state.
     running: Option<Running>,
     requirements: Vec<Requirement>,
+    /// The symbols of the requirements.
+    declared: BTreeSet<Symbol>,
 }
 
 struct Running {
@@ -89,7 +65,7 @@ pub struct Evaluation {
     pub weights: BTreeMap<Symbol, Weight>,
     /// How they came out; empty unless asked for.
     pub explanation: Explanation,
-    /// What the strategy logged since its last answer.
+    /// What the strategy logged meanwhile.
     pub log: Vec<LogLine>,
 }
 
@@ -154,6 +130,11 @@ impl LoadedStrategy {
         let view = View::new(market, &self.requirements);
         self.instance.store.data_mut().view = Some(view);
         StrategyInstance {
+            declared: self
+                .requirements
+                .iter()
+                .map(|requirement| requirement.symbol.clone())
+                .collect(),
             plugin: self.instance.plugin().clone(),
             running: Some(Running {
                 instance: self.instance,
@@ -191,7 +172,7 @@ impl StrategyInstance {
             return Err(call_error(&self.plugin, call, Failure::Ended));
         };
         let answer = running.evaluate(as_of, explain).and_then(|answer| {
-            let weights = allocation(answer.weights, &self.requirements)
+            let weights = allocation(answer.weights, &self.declared)
                 .map_err(|bad| call_error(&self.plugin, call, bad))?;
             Ok(Evaluation {
                 weights,
@@ -265,7 +246,7 @@ const OVERSHOOT: f64 = 1e-9;
 /// Checks weights, and makes them exact.
 fn allocation(
     weights: Vec<evaluator::Weight>,
-    requirements: &[Requirement],
+    declared: &BTreeSet<Symbol>,
 ) -> Result<BTreeMap<Symbol, Weight>, BadAnswer> {
     let mut allocation = BTreeMap::new();
     for evaluator::Weight {
@@ -274,10 +255,7 @@ fn allocation(
     } in weights
     {
         let symbol = symbol(&text)?;
-        if !requirements
-            .iter()
-            .any(|requirement| requirement.symbol == symbol)
-        {
+        if !declared.contains(&symbol) {
             return Err(BadAnswer::UnknownSymbol {
                 symbol: symbol.to_string(),
                 known: "symbols that it declared",
@@ -351,13 +329,7 @@ mod tests {
     use super::*;
 
     fn check(weights: &[(&str, f64)]) -> Result<String, String> {
-        let requirements: Vec<Requirement> = ["SPY", "TLT", "GLD"]
-            .into_iter()
-            .map(|symbol| Requirement {
-                symbol: Symbol::parse(symbol).unwrap(),
-                sessions: None,
-            })
-            .collect();
+        let declared = ["SPY", "TLT", "GLD"].map(|symbol| Symbol::parse(symbol).unwrap());
         let weights = weights
             .iter()
             .map(|(symbol, weight)| evaluator::Weight {
@@ -365,7 +337,7 @@ mod tests {
                 weight: *weight,
             })
             .collect();
-        allocation(weights, &requirements)
+        allocation(weights, &BTreeSet::from(declared))
             .map(|allocation| {
                 let texts: Vec<String> = allocation
                     .iter()
@@ -389,7 +361,7 @@ mod tests {
             (vec![("SPY", 1e-300)], "SPY 0"),
             (vec![("SPY", 1.0 / 3.0)], "SPY 0.3333333333333333"),
             (
-                vec![("SPY", 0.6), ("TLT", 0.4 + 9e-10)],
+                vec![("SPY", 0.6), ("TLT", 0.400_000_000_9)],
                 "SPY 0.6, TLT 0.4000000009",
             ),
         ] {

@@ -6,8 +6,10 @@
 //! The functions recurse as deep as the forms are nested, to which the reader
 //! sets a limit.
 
+mod arguments;
+
 use crate::operator::{Comparison, Operator};
-use crate::problem::{Problems, argument_error, unknown_operator};
+use crate::problem::{Problems, shortened};
 use crate::program::{
     Builder, Call, Condition, Edge, Number, Occurrence, Operand, Operation, Position, Program,
     Selection, SymbolId,
@@ -286,9 +288,6 @@ impl<'a> Checker<'a> {
     /// `(select-top n)` or `(select-bottom n)`
     fn selection(&mut self, form: FormId) -> Option<Selection> {
         const EXPECTED: &str = "`(select-top n)` or `(select-bottom n)`";
-        if self.tree.kind(form) != Kind::List {
-            return self.unexpected(form, Some(Operator::Filter), EXPECTED);
-        }
         let operator = self.head(form, Some(Operator::Filter), EXPECTED)?;
         let select = match operator {
             Operator::SelectTop => Selection::Top,
@@ -331,9 +330,6 @@ impl<'a> Checker<'a> {
     fn condition(&mut self, form: FormId) -> Option<Condition> {
         const EXPECTED: &str = "a comparison such as `(> (rsi \"SPY\") 70)`";
         self.position(form);
-        if self.tree.kind(form) != Kind::List {
-            return self.unexpected(form, Some(Operator::If), EXPECTED);
-        }
         let operator = self.head(form, Some(Operator::If), EXPECTED)?;
         let Operator::Comparison(comparison) = operator else {
             return self.unexpected(form, Some(Operator::If), EXPECTED);
@@ -376,9 +372,6 @@ impl<'a> Checker<'a> {
         within: Option<Operator>,
         expected: &str,
     ) -> Option<Indicator> {
-        if self.tree.kind(form) != Kind::List {
-            return self.unexpected(form, within, expected);
-        }
         match self.head(form, within, expected)? {
             Operator::Indicator(indicator) => Some(indicator),
             _ => self.unexpected(form, within, expected),
@@ -499,91 +492,13 @@ impl<'a> Checker<'a> {
         match spelling(text) {
             Some(symbol) => Some(self.builder.symbol(&symbol)),
             None => {
+                let text = shortened(text);
                 let message = format!(
                     "{text:?} is no symbol: 1 to 10 letters, digits, `.` and `-`, \
                      with no `.` or `-` at an end or doubled"
                 );
                 self.argument(form, within, message)
             }
-        }
-    }
-
-    fn text(&mut self, form: FormId, within: Option<Operator>, expected: &str) -> bool {
-        let is_string = self.is_string(form);
-        if !is_string {
-            self.unexpected::<()>(form, within, expected);
-        }
-        is_string
-    }
-
-    fn is_string(&self, form: FormId) -> bool {
-        matches!(self.tree.kind(form), Kind::String(_))
-    }
-
-    fn number(&self, form: FormId) -> Option<f64> {
-        match self.tree.kind(form) {
-            Kind::Number(index) => Some(self.tree.numbers[index as usize]),
-            _ => None,
-        }
-    }
-
-    fn whole_number(&mut self, form: FormId, within: Option<Operator>) -> Option<u32> {
-        match self.number(form) {
-            // What lies above the range behaves as the end of it does: no
-            // history is so long, and no list of candidates either.
-            Some(number) if number >= 0.0 && number.fract() == 0.0 => Some(number as u32),
-            _ => self.unexpected(form, within, "a whole number"),
-        }
-    }
-
-    /// What follows a list's head.
-    fn arguments(&self, form: FormId) -> Siblings<'a> {
-        let mut children = self.tree.children(form);
-        children.next();
-        children
-    }
-
-    /// The arguments of a list that takes exactly `N`.
-    fn exactly<const N: usize>(
-        &mut self,
-        form: FormId,
-        operator: Operator,
-        takes: &str,
-    ) -> Option<[FormId; N]> {
-        let mut arguments = self.arguments(form);
-        let mut found = [form; N];
-        for place in &mut found {
-            match arguments.next() {
-                Some(argument) => *place = argument,
-                None => return self.arity(form, operator, takes),
-            }
-        }
-        match arguments.next() {
-            Some(_) => self.arity(form, operator, takes),
-            None => Some(found),
-        }
-    }
-
-    /// The operator of a list that is expected to be something.
-    fn head(&mut self, form: FormId, within: Option<Operator>, expected: &str) -> Option<Operator> {
-        let head = self.tree.children(form).next();
-        let Some(Kind::Symbol(text)) = head.map(|head| self.tree.kind(head)) else {
-            return self.unexpected(form, within, expected);
-        };
-        let operator = Operator::ALL.get(text.index()).copied();
-        if operator.is_none() {
-            let name = self.tree.texts.get(text);
-            self.problems
-                .push(unknown_operator(self.tree.place(form), name));
-        }
-        operator
-    }
-
-    fn known_head(&self, form: FormId) -> Option<Operator> {
-        let head = self.tree.children(form).next()?;
-        match self.tree.kind(head) {
-            Kind::Symbol(text) => Operator::ALL.get(text.index()).copied(),
-            _ => None,
         }
     }
 
@@ -608,52 +523,5 @@ impl<'a> Checker<'a> {
             .drain(first..)
             .map(|child| child.seen_from(parent))
             .collect()
-    }
-
-    fn argument<T>(
-        &mut self,
-        form: FormId,
-        within: Option<Operator>,
-        message: impl Into<String>,
-    ) -> Option<T> {
-        let place = self.tree.place(form);
-        self.problems.push(argument_error(place, within, message));
-        None
-    }
-
-    fn unexpected<T>(
-        &mut self,
-        form: FormId,
-        within: Option<Operator>,
-        expected: &str,
-    ) -> Option<T> {
-        let message = format!("expected {expected}, found {}", self.describe(form));
-        self.argument(form, within, message)
-    }
-
-    fn arity<T>(&mut self, form: FormId, operator: Operator, takes: &str) -> Option<T> {
-        let message = match self.arguments(form).count() {
-            0 => format!("`{operator}` takes {takes}; there is nothing"),
-            1 => format!("`{operator}` takes {takes}; there is 1 argument"),
-            count => format!("`{operator}` takes {takes}; there are {count} arguments"),
-        };
-        self.argument(form, Some(operator), message)
-    }
-
-    fn describe(&self, form: FormId) -> String {
-        let text = |text| self.tree.texts.get(text);
-        match self.tree.kind(form) {
-            Kind::List => match self.known_head(form) {
-                Some(operator) => format!("`({operator} …)`"),
-                None if self.tree.children(form).next().is_none() => "`()`".to_owned(),
-                None => "a list without an operator".to_owned(),
-            },
-            Kind::Vector => "a vector".to_owned(),
-            Kind::Map => "a map".to_owned(),
-            Kind::String(string) => format!("the text {:?}", text(string)),
-            Kind::Number(index) => format!("the number {}", self.tree.numbers[index as usize]),
-            Kind::Keyword(name) => format!("the keyword `:{}`", text(name)),
-            Kind::Symbol(name) => format!("the bare name `{}` (text stands in quotes)", text(name)),
-        }
     }
 }

@@ -5,41 +5,60 @@
 //! evaluated, and remembered where it may be asked for again.
 //!
 //! The functions recurse as deep as the nodes are nested, history included: a
-//! unit's history asks for what lies inside the unit. The reader limits that.
+//! unit's history asks for what lies inside the unit. The reader limits that,
+//! and what does not recurse is kept out of the frames of what does
+//! (`#[inline(never)]`), so that the deepest legal file needs far less stack
+//! than a plugin has.
 
 use crate::canonical::{Holding, canonical};
 use crate::failure::{Failure, InPart, Outcome};
 use crate::history::History;
 use crate::memo::Memo;
-use crate::program::{
-    Condition, Edge, NodeId, Operand, Operation, Position, Program, Selection, SymbolId,
-};
+use crate::mix::{Mixer, Part, Portfolio};
+use crate::program::{Condition, Edge, NodeId, Operand, Operation, Position, Program, Selection};
 use crate::quotes::{Quotes, Source};
+use crate::symbol::SymbolSet;
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::{Market, Session, Weight};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 use std::rc::Rc;
-
-/// Symbols and weights that add up to one, sorted by symbol.
-pub(crate) type Portfolio = Rc<[Holding]>;
 
 /// What is remembered from one evaluation to the next.
 #[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) quotes: Quotes,
+    pub(crate) histories: FxHashMap<NodeId, History>,
     portfolios: Memo<Portfolio>,
     selections: Memo<Rc<[Edge]>>,
-    pub(crate) histories: FxHashMap<NodeId, History>,
-    pub(crate) quotes: Quotes,
+    /// By symbol, the portfolio that consists of it.
+    assets: Vec<Portfolio>,
+    mixer: Mixer,
+    /// Parts of the nodes that are being evaluated, innermost last.
+    parts: Vec<Part>,
+    seen: SymbolSet,
 }
 
 impl State {
     pub(crate) fn new(program: &Program) -> Self {
+        let (nodes, symbols) = (program.len(), program.symbols().len());
         Self {
-            portfolios: Memo::new(program.len()),
-            selections: Memo::new(program.len()),
+            quotes: Quotes::new(symbols),
             histories: FxHashMap::default(),
-            quotes: Quotes::new(program.symbols().len()),
+            portfolios: Memo::new(nodes),
+            selections: Memo::new(nodes),
+            assets: program
+                .symbol_ids()
+                .map(|symbol| {
+                    Rc::from([Holding {
+                        symbol,
+                        weight: 1.0,
+                    }])
+                })
+                .collect(),
+            mixer: Mixer::new(nodes, symbols),
+            parts: Vec::new(),
+            seen: SymbolSet::new(symbols),
         }
     }
 }
@@ -105,68 +124,73 @@ impl<'a> Evaluator<'a> {
     fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
         let edges = self.program.edges(node);
         match self.program.operation(node) {
-            Operation::Asset(symbol) => self.asset(symbol, session),
+            Operation::Asset(symbol) => {
+                let source = self.source();
+                self.state.quotes.expect_close(source, symbol, session)?;
+                Ok(Rc::clone(&self.state.assets[symbol.index()]))
+            }
             Operation::Group(_) => self.follow(edges[0], session),
-            Operation::Equal => self.equal(edges, session),
-            Operation::Specified => self.specified(node, session),
+            Operation::Equal => self.equal(node, edges, session),
+            Operation::Specified => {
+                let shares = self.program.shares(node).iter().copied();
+                // Weights whose sum overflows have shares of zero.
+                if shares.clone().sum::<f64>() <= 0.0 {
+                    return Err(Failure::non_finite("the sum of the weights".to_owned()));
+                }
+                self.mixed(node, shares.zip(edges.iter().copied()), session)
+            }
             Operation::InverseVolatility(volatility) => {
                 let sizings = self.sizings(node, volatility, session)?;
                 let shares = sizings.iter().map(|sizing| (sizing.share, sizing.unit));
-                Ok(mix(&self.parts(shares, session)?))
+                self.mixed(node, shares, session)
             }
-            Operation::Vector | Operation::Filter { .. } | Operation::If(_) => {
+            // The units of a branch, equally weighted, are its portfolio.
+            Operation::If(condition) => {
+                let branch = self.branch(node, condition, session)?;
+                self.follow(branch, session)
+            }
+            Operation::Filter { score, selection } => {
+                let selected = self.selected(node, score, selection, session)?;
+                self.equal(node, &selected, session)
+            }
+            Operation::Vector => {
                 let mut units = Vec::new();
-                self.units(
-                    Edge {
-                        node,
-                        position: Position::HERE,
-                    },
-                    session,
-                    &mut units,
-                )?;
-                self.equal(&units, session)
+                let position = Position::HERE;
+                self.units(Edge { node, position }, session, &mut units)?;
+                self.equal(node, &units, session)
             }
         }
     }
 
-    fn asset(&mut self, symbol: SymbolId, session: Session) -> Outcome<Portfolio> {
-        let source = self.source();
-        self.state.quotes.expect_close(source, symbol, session)?;
-        Ok(Rc::new([Holding {
-            symbol,
-            weight: 1.0,
-        }]))
-    }
-
-    fn equal(&mut self, edges: &[Edge], session: Session) -> Outcome<Portfolio> {
+    fn equal(&mut self, node: NodeId, edges: &[Edge], session: Session) -> Outcome<Portfolio> {
         if edges.is_empty() {
             return Err(Failure::empty("there is nothing to hold here"));
         }
         let share = 1.0 / edges.len() as f64;
-        let parts = self.parts(edges.iter().map(|&edge| (share, edge)), session)?;
-        Ok(mix(&parts))
+        self.mixed(node, edges.iter().map(|&edge| (share, edge)), session)
     }
 
-    fn specified(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
-        let shares = self.program.shares(node).iter().copied();
-        // Weights whose sum overflows have shares of zero.
-        if shares.clone().sum::<f64>() <= 0.0 {
-            return Err(Failure::non_finite("the sum of the weights".to_owned()));
-        }
-        let edges = self.program.edges(node).iter().copied();
-        let parts = self.parts(shares.zip(edges), session)?;
-        Ok(mix(&parts))
-    }
-
-    /// The portfolios of some parts, each with its share.
-    fn parts(
+    /// The sum of a node's parts.
+    fn mixed(
         &mut self,
+        node: NodeId,
         shares: impl Iterator<Item = (f64, Edge)>,
         session: Session,
-    ) -> Outcome<Vec<(f64, Portfolio)>> {
-        shares
-            .map(|(share, edge)| Ok((share, self.follow(edge, session)?)))
-            .collect()
+    ) -> Outcome<Portfolio> {
+        let first = self.state.parts.len();
+        for (share, edge) in shares {
+            match self.follow(edge, session) {
+                Ok(portfolio) => self.state.parts.push((share, portfolio)),
+                Err(failure) => {
+                    self.state.parts.truncate(first);
+                    return Err(failure);
+                }
+            }
+        }
+        let State { parts, mixer, .. } = self.state;
+        let portfolio = mixer.mix(node, &parts[first..]);
+        parts.truncate(first);
+        Ok(portfolio)
     }
 
     /// Appends the units of a part. Their positions have the origin that the
@@ -273,23 +297,7 @@ impl<'a> Evaluator<'a> {
     ) -> Outcome<Ranking> {
         let candidates = self.distinct_units(self.program.edges(node), session)?;
         let scores = self.scores(&candidates, score, session)?;
-        let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
-        // Stable in both directions: equal scores keep the order of the file.
-        match selection {
-            Selection::All | Selection::Top(_) => {
-                candidates.sort_by(|(_, left), (_, right)| compare_scores(*right, *left));
-            }
-            Selection::Bottom(_) => {
-                candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
-            }
-        }
-        let chosen = match selection {
-            Selection::All => candidates.len(),
-            Selection::Top(count) | Selection::Bottom(count) => {
-                candidates.len().min(count as usize)
-            }
-        };
-        Ok(Ranking { candidates, chosen })
+        Ok(rank(candidates, scores, selection))
     }
 
     /// The units below a `weight-inverse-volatility`, and their shares.
@@ -301,28 +309,7 @@ impl<'a> Evaluator<'a> {
     ) -> Outcome<Vec<Sizing>> {
         let units = self.distinct_units(self.program.edges(node), session)?;
         let volatilities = self.scores(&units, volatility, session)?;
-        let mut sizings = Vec::with_capacity(units.len());
-        let mut total = 0.0;
-        for (unit, volatility) in units.into_iter().zip(volatilities) {
-            let share = 1.0 / volatility;
-            total += share;
-            if volatility <= 0.0 || !f64::is_finite(total) {
-                let what = format!(
-                    "the inverse of the volatility of `{}`",
-                    self.program.name(unit.node)
-                );
-                return Err(Failure::non_finite(what)).in_part(unit.position);
-            }
-            sizings.push(Sizing {
-                unit,
-                volatility,
-                share,
-            });
-        }
-        for sizing in &mut sizings {
-            sizing.share /= total;
-        }
-        Ok(sizings)
+        size(units, volatilities, self.program)
     }
 
     /// The units of some parts; of assets that repeat, the first.
@@ -331,9 +318,9 @@ impl<'a> Evaluator<'a> {
         for &part in parts {
             self.units(part, session, &mut units)?;
         }
-        let mut seen = FxHashSet::default();
+        self.state.seen.clear();
         units.retain(|unit| match self.program.operation(unit.node) {
-            Operation::Asset(_) => seen.insert(unit.node),
+            Operation::Asset(symbol) => self.state.seen.insert(symbol),
             _ => true,
         });
         if units.is_empty() {
@@ -368,29 +355,49 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Adds up portfolios, each times its share.
-fn mix(parts: &[(f64, Portfolio)]) -> Portfolio {
-    if let [(_, only)] = parts {
-        return Rc::clone(only);
-    }
-    let mut holdings: Vec<Holding> = parts
-        .iter()
-        .flat_map(|(share, portfolio)| {
-            portfolio.iter().map(move |holding| Holding {
-                weight: share * holding.weight,
-                ..*holding
-            })
-        })
-        .collect();
-    holdings.sort_by_key(|holding| holding.symbol);
-    holdings.dedup_by(|next, kept| {
-        let is_same = next.symbol == kept.symbol;
-        if is_same {
-            kept.weight += next.weight;
+/// Ranks candidates by their scores.
+#[inline(never)]
+fn rank(candidates: Vec<Edge>, scores: Vec<f64>, selection: Selection) -> Ranking {
+    let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
+    // Stable in both directions: equal scores keep the order of the file.
+    match selection {
+        Selection::All | Selection::Top(_) => {
+            candidates.sort_by(|(_, left), (_, right)| compare_scores(*right, *left));
         }
-        is_same
-    });
-    holdings.into()
+        Selection::Bottom(_) => {
+            candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
+        }
+    }
+    let chosen = match selection {
+        Selection::All => candidates.len(),
+        Selection::Top(count) | Selection::Bottom(count) => candidates.len().min(count as usize),
+    };
+    Ranking { candidates, chosen }
+}
+
+/// Gives units shares that are inverse to their volatilities.
+#[inline(never)]
+fn size(units: Vec<Edge>, volatilities: Vec<f64>, program: &Program) -> Outcome<Vec<Sizing>> {
+    let mut sizings = Vec::with_capacity(units.len());
+    let mut total = 0.0;
+    for (unit, volatility) in units.into_iter().zip(volatilities) {
+        let share = 1.0 / volatility;
+        total += share;
+        if volatility <= 0.0 || !f64::is_finite(total) {
+            let name = program.name(unit.node);
+            let what = format!("the inverse of the volatility of `{name}`");
+            return Err(Failure::non_finite(what)).in_part(unit.position);
+        }
+        sizings.push(Sizing {
+            unit,
+            volatility,
+            share,
+        });
+    }
+    for sizing in &mut sizings {
+        sizing.share /= total;
+    }
+    Ok(sizings)
 }
 
 /// Compares scores as if both were rounded to 10 significant digits, which

@@ -1,7 +1,9 @@
 //! The series of returns of a unit.
 
+use crate::canonical::{Holding, canonical};
 use crate::failure::{Failure, Outcome};
-use alchemiser_indicators::{EvaluationError, Series, Specification};
+use crate::mix::Portfolio;
+use alchemiser_indicators::{EvaluationError, Recursion, Specification};
 use alchemiser_sdk::Session;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -16,6 +18,9 @@ use std::rc::Rc;
 pub(crate) struct History {
     returns: Returns,
     index: Option<Index>,
+    /// The portfolio held last and its canonical form, which is the same for
+    /// as long as nothing changes.
+    held: Option<(Portfolio, Vec<Holding>)>,
 }
 
 #[derive(Debug, Default)]
@@ -33,8 +38,14 @@ struct Index {
     first: Session,
     /// From `first` on, without a gap.
     levels: Vec<f64>,
-    /// Recursive indicators, and of how many levels.
-    recursive: Vec<(usize, Series)>,
+    recursive: Vec<Recursive>,
+}
+
+/// A recursive indicator of an index, level by level.
+#[derive(Debug)]
+struct Recursive {
+    recursion: Recursion,
+    values: Vec<Result<f64, EvaluationError>>,
 }
 
 /// Why a unit has no score.
@@ -46,6 +57,19 @@ pub(crate) enum Unscored {
 }
 
 impl History {
+    /// The canonical form of what is held; `None` if it has none.
+    pub(crate) fn hold(&mut self, portfolio: Portfolio) -> Option<&[Holding]> {
+        let is_known = self
+            .held
+            .as_ref()
+            .is_some_and(|(known, _)| Rc::ptr_eq(known, &portfolio));
+        if !is_known {
+            let holdings = canonical(&portfolio)?;
+            self.held = Some((portfolio, holdings));
+        }
+        self.held.as_ref().map(|(_, holdings)| holdings.as_slice())
+    }
+
     /// Takes note of the return of a session, which was not known.
     pub(crate) fn record(&mut self, session: Session, outcome: Outcome<f64>) {
         match outcome {
@@ -175,27 +199,26 @@ impl Index {
     }
 
     fn evaluate(&mut self, score: Specification, session: Session) -> Result<f64, EvaluationError> {
-        let count = session - self.first + 1;
-        if !score.indicator().is_recursive() {
-            return score.evaluate(&self.levels[..count as usize]);
-        }
-        // A recursive indicator goes through all levels in any case; what it
-        // was at each of them comes with it.
+        let count = (session - self.first) as usize + 1;
+        let levels = &self.levels[..count];
         let known = self
             .recursive
             .iter()
-            .position(|(_, series)| series.specification() == score);
-        let place = known.unwrap_or(self.recursive.len());
-        match self.recursive.get(place) {
-            Some((levels, _)) if *levels >= count as usize => {}
-            Some(_) => self.recursive[place] = (self.levels.len(), score.series(&self.levels)),
-            None => {
-                let series = score.series(&self.levels);
-                self.recursive.push((self.levels.len(), series));
+            .position(|known| known.recursion.specification() == score);
+        let place = match (known, score.recursion()) {
+            (Some(place), _) => place,
+            (None, Some(recursion)) => {
+                let values = Vec::new();
+                self.recursive.push(Recursive { recursion, values });
+                self.recursive.len() - 1
             }
+            (None, None) => return score.evaluate(levels),
+        };
+        let Recursive { recursion, values } = &mut self.recursive[place];
+        if let Some(added) = levels.get(values.len()..) {
+            values.extend(added.iter().map(|level| recursion.push(*level)));
         }
-        let (_, series) = &self.recursive[place];
-        series.at(count)
+        values[count - 1]
     }
 }
 

@@ -1,7 +1,8 @@
 //! What can be wrong with a file.
 
-use crate::operator::Operator;
+use crate::operator::{Operator, suggestion};
 use alchemiser_sdk::{Error, Place};
+use std::borrow::Cow;
 
 /// The text cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,15 +17,25 @@ impl From<ParseError> for Error {
     }
 }
 
+/// As much of a text of the file as a message needs.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// There is no operator of this name.
 pub(crate) fn unknown_operator(place: Place, name: &str) -> Error {
+    let name = shortened(name);
     let mut message = format!("there is no operator `{name}`");
-    if let Some(suggestion) = crate::operator::suggestion(name) {
+    if let Some(suggestion) = suggestion(&name) {
         message.push_str("; ");
         message.push_str(&suggestion);
     }
     let mut error = Error::new("UnknownOperator", message).at(place);
-    error.what = Some(name.to_owned());
+    error.what = Some(name.into_owned());
     error
 }
 

@@ -202,6 +202,10 @@ impl Program {
         &self.symbols
     }
 
+    pub(crate) fn symbol_ids(&self) -> impl Iterator<Item = SymbolId> {
+        (0..self.symbols.len() as u32).map(SymbolId)
+    }
+
     pub(crate) fn symbol(&self, symbol: SymbolId) -> &str {
         &self.symbols[symbol.index()]
     }

@@ -5,7 +5,7 @@
 //! to right.
 
 use crate::operator::Operator;
-use crate::problem::ParseError;
+use crate::problem::{ParseError, shortened};
 use crate::texts::Texts;
 use crate::tree::{Form, Kind, Tree};
 use alchemiser_sdk::Place;
@@ -373,15 +373,6 @@ fn append<'a>(content: &mut Cow<'a, str>, piece: &'a str) {
         *content = Cow::Borrowed(piece);
     } else {
         content.to_mut().push_str(piece);
-    }
-}
-
-/// As much of a token as a message needs.
-fn shortened(token: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 24;
-    match token.char_indices().nth(LONGEST) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &token[..end])),
-        None => Cow::Borrowed(token),
     }
 }
 

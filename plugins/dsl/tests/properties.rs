@@ -69,7 +69,7 @@ fn form() -> impl Strategy<Value = Form> {
                     }),
                 2 => (2..4_u32, some.clone())
                     .prop_map(|(window, forms)| Form::InverseVolatility(window, forms)),
-                4 => (score(), selection.clone(), some.clone()).prop_map(
+                4 => (score(), selection.clone(), some).prop_map(
                     |(score, selection, forms)| {
                         Form::Filter(score, selection, Box::new(Form::Vector(forms)))
                     }

@@ -122,6 +122,7 @@ fn forms_that_make_no_sense() {
         // asset
         ("(asset)", "ArgumentError 1:1"),
         ("(asset A)", "ArgumentError 1:8"),
+        ("(asset (ticker))", "UnknownOperator 1:8"),
         ("(asset \"A B\")", "ArgumentError 1:8"),
         ("(asset \"A\" true)", "ArgumentError 1:12"),
         ("(asset \"A\" \"n\" 1)", "ArgumentError 1:1"),

@@ -47,7 +47,9 @@ fn component_json(file: &Path, inspection: &Inspection) -> Map<String, Value> {
 fn table(last: &str) -> Table {
     const SIZE: usize = 3;
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["plugin", "kind", "interface", "size", "sha256", last]);
+    table
+        .load_style(NOTHING)
+        .set_header(["plugin", "kind", "interface", "size", "sha256", last]);
     if let Some(size) = table.column_mut(SIZE) {
         size.set_cell_alignment(CellAlignment::Right);
     }
@@ -69,7 +71,14 @@ fn cells(name: &str, inspection: &Inspection, last: String) -> [String; 6] {
     };
     // Enough of the digest to tell builds apart.
     let digest: String = inspection.digest.to_string().chars().take(12).collect();
-    [name.to_owned(), kind, interface, kib(inspection.size), digest, last]
+    [
+        name.to_owned(),
+        kind,
+        interface,
+        kib(inspection.size),
+        digest,
+        last,
+    ]
 }
 
 /// A size for reading.

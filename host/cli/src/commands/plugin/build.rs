@@ -28,7 +28,10 @@ pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
         let component = component(&builder, name)?;
         let file = project.plugin(name);
         let changed = store(&file, &component.bytes).map_err(|error| {
-            CommandFailure::failed("BuildError", format!("cannot write {}: {error}", file.display()))
+            CommandFailure::failed(
+                "BuildError",
+                format!("cannot write {}: {error}", file.display()),
+            )
         })?;
         if arguments.json {
             let mut line = component_json(&file, &component.inspection);
@@ -57,7 +60,10 @@ struct Component {
 /// component that it refuses is never put where plugins lie.
 fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
     let refused = |reason: String| {
-        CommandFailure::failed("BuildError", format!("plugin `{name}` was built, and {reason}"))
+        CommandFailure::failed(
+            "BuildError",
+            format!("plugin `{name}` was built, and {reason}"),
+        )
     };
     let module = builder.compile(name).map_err(failure)?;
     let bytes = componentize(&module).map_err(|error| refused(error.to_string()))?;

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 pub(super) fn list(arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
     let users = users(&project)?;
-    let entries = entries(&project, users)
-        .map_err(|error| CommandFailure::failed("PluginError", error))?;
+    let entries =
+        entries(&project, users).map_err(|error| CommandFailure::failed("PluginError", error))?;
     if arguments.json {
         for entry in &entries {
             println!("{}", Value::Object(entry.json()));
@@ -46,7 +46,10 @@ fn users(project: &Project) -> CommandResult<Users> {
         strategies.push(entry.name.to_string());
     }
     let planner = project.settings.plugins.portfolio.clone();
-    users.entry(planner).or_default().push("every plan".to_owned());
+    users
+        .entry(planner)
+        .or_default()
+        .push("every plan".to_owned());
     Ok(users)
 }
 
@@ -82,7 +85,12 @@ fn entries(project: &Project, mut users: Users) -> io::Result<Vec<Entry>> {
                 }
             };
             let used_by = users.remove(&name).unwrap_or_default();
-            Ok(Entry { name, file, state, used_by })
+            Ok(Entry {
+                name,
+                file,
+                state,
+                used_by,
+            })
         })
         .collect()
 }
@@ -101,7 +109,9 @@ fn built(folder: &Path) -> io::Result<BTreeSet<String>> {
     for file in files {
         let path = file?.path();
         // A name that is no text cannot be named in a book either.
-        if path.extension().is_some_and(|extension| extension == "wasm")
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "wasm")
             && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
         {
             names.insert(name.to_owned());
@@ -115,7 +125,14 @@ impl Entry {
         let used_by = self.used_by.join(", ");
         let without = |kind: &str| {
             let empty = String::new;
-            [self.name.clone(), kind.to_owned(), empty(), empty(), empty(), used_by.clone()]
+            [
+                self.name.clone(),
+                kind.to_owned(),
+                empty(),
+                empty(),
+                empty(),
+                used_by.clone(),
+            ]
         };
         match &self.state {
             State::Component(inspection) => cells(&self.name, inspection, used_by),
@@ -130,7 +147,11 @@ impl Entry {
             State::Component(inspection) => inspection.contract.as_ref().err()?,
             State::Refused(reason) => reason,
             State::Missing => {
-                return Some(format!("`{}` is not built; run `{}`", self.name, self.command()));
+                return Some(format!(
+                    "`{}` is not built; run `{}`",
+                    self.name,
+                    self.command()
+                ));
             }
         };
         Some(format!("`{}` is no plugin: {reason}", self.name))

@@ -1,0 +1,173 @@
+//! How much the bus carries, with every commit on disk:
+//!
+//! ```text
+//! cargo bench -p alchemiser-local [-- ARCHIVED…]
+//! ```
+//!
+//! First the throughput by the number of workers. Then, for each archive size
+//! given, what publishing and tracing cost with so many events stored.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use alchemiser_events::Event;
+use alchemiser_local::{Bus, Dispatch, Runner, StateDirectory};
+use alchemiser_rules::TargetName;
+use alchemiser_worker::{Deliveries as _, Dispatched, StoreError};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use support::*;
+
+const TIME: Duration = Duration::from_secs(4);
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args()
+        .filter_map(|size| size.parse().ok())
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        println!("workers   publish, claim, commit   chain through the runner   events/s");
+        for workers in [1, 4, 16, 64, 256] {
+            let separate = publish_claim_commit(workers).await;
+            let chained = chain(workers).await;
+            println!("{workers:>7}   {separate:>22.0}   {chained:>24.0}");
+        }
+        if !sizes.is_empty() {
+            println!("\narchived   publish one, ms   trace five, ms   due lookup + claim, ms   bytes/event");
+        }
+        for size in sizes {
+            archived(size).await;
+        }
+    });
+}
+
+fn state() -> (tempfile::TempDir, StateDirectory, Bus) {
+    let path = tempfile::tempdir().unwrap();
+    let directory = StateDirectory::open(path.path()).unwrap();
+    let bus = directory.bus(routes());
+    (path, directory, bus)
+}
+
+/// Each worker publishes an event, claims its delivery and ends it: two
+/// flushes, each shared with whoever comes at the same time.
+async fn publish_claim_commit(workers: usize) -> f64 {
+    let (_path, _directory, bus) = state();
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..workers)
+        .map(|worker| {
+            let bus = bus.clone();
+            tokio::spawn(async move {
+                let workflow = correlation(&format!("w{worker}"));
+                let mut count = 0;
+                while begun.elapsed() < TIME {
+                    let event = event(&workflow, "step-0", count);
+                    bus.publish(std::slice::from_ref(&event)).await.unwrap();
+                    let claimed = claim(&bus, &key(&event, "step-0")).await.unwrap();
+                    bus.commit(&claimed, done(vec![], None)).await.unwrap();
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let mut count = 0;
+    for task in tasks {
+        count += task.await.unwrap();
+    }
+    f64::from(count) / begun.elapsed().as_secs_f64()
+}
+
+/// Answers each event with the next.
+struct Chain {
+    bus: Bus,
+    handled: AtomicUsize,
+}
+
+#[async_trait]
+impl Dispatch for Chain {
+    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+        let claimed = claim(&self.bus, &key(event, target.as_str()))
+            .await
+            .unwrap();
+        let next = next_event(event, "step-0");
+        self.bus.commit(&claimed, done(vec![next], None)).await?;
+        self.handled.fetch_add(1, Ordering::Relaxed);
+        Ok(Dispatched::Done)
+    }
+}
+
+/// As workflows do it: the end of one delivery publishes the next event.
+async fn chain(workers: usize) -> f64 {
+    let (_path, _directory, bus) = state();
+    let events: Vec<_> = (0..workers)
+        .map(|worker| event(&correlation(&format!("w{worker}")), "step-0", 1))
+        .collect();
+    bus.publish(&events).await.unwrap();
+    let chain = Arc::new(Chain {
+        bus: bus.clone(),
+        handled: AtomicUsize::new(0),
+    });
+    let begun = Instant::now();
+    Runner::new(bus, chain.clone(), workers)
+        .run_until(tokio::time::sleep(TIME))
+        .await
+        .unwrap();
+    chain.handled.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+}
+
+async fn archived(size: usize) {
+    let (path, directory, bus) = state();
+    // Many at a time: the archive is not what is measured.
+    for group in (0..size / 5).collect::<Vec<_>>().chunks(2_000) {
+        let events: Vec<_> = group
+            .iter()
+            .flat_map(|number| {
+                let workflow = correlation(&format!("dev-paper-{number:09}"));
+                (0..5).map(move |sequence| event(&workflow, "nobody", sequence))
+            })
+            .collect();
+        bus.publish(&events).await.unwrap();
+    }
+    let queries = directory.queries().unwrap();
+    let mut publish = Vec::new();
+    let mut trace = Vec::new();
+    let mut work = Vec::new();
+    for number in 0..200_usize {
+        let workflow = correlation(&format!("dev-paper-{number:09}-new"));
+        let event = event(&workflow, "step-0", 1);
+        let begun = Instant::now();
+        bus.publish(std::slice::from_ref(&event)).await.unwrap();
+        publish.push(begun.elapsed());
+
+        let begun = Instant::now();
+        let claimed = claim(&bus, &key(&event, "step-0")).await.unwrap();
+        work.push(begun.elapsed());
+        bus.commit(&claimed, done(vec![], None)).await.unwrap();
+
+        let old = correlation(&format!("dev-paper-{:09}", number * (size / 1_000)));
+        let begun = Instant::now();
+        assert_eq!(queries.trace(&old).unwrap().len(), 5);
+        trace.push(begun.elapsed());
+    }
+    let median = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64() * 1e3
+    };
+    let bytes = std::fs::metadata(path.path().join("alchemiser.db"))
+        .unwrap()
+        .len();
+    println!(
+        "{size:>8}   {:>15.3}   {:>14.3}   {:>22.3}   {:>11.0}",
+        median(publish),
+        median(trace),
+        median(work),
+        bytes as f64 / size as f64
+    );
+}

@@ -1,0 +1,123 @@
+//! Taking a delivery.
+
+use crate::clock::elapsed;
+use crate::database::{
+    Failure, execute, find, instant, micros, micros_after, optional_instant, text,
+};
+use crate::owners::Owners;
+use crate::queries::DeliveryState;
+use alchemiser_events::Timestamp;
+use alchemiser_worker::{Claim, Claimed, DeliveryKey, StoreError};
+use rusqlite::{Connection, Row, named_params};
+use std::time::Duration;
+
+pub(super) const FIND: &str = "
+    SELECT d.event, e.stored_at, d.state, d.due_at, d.changed_at, d.owner, d.lease_until,
+           d.attempts, d.failures, d.generation, d.token
+    FROM events e JOIN deliveries d ON d.event = e.position
+    WHERE e.event_id = ?1 AND d.target = ?2";
+
+pub(super) const CLAIM: &str = "
+    UPDATE deliveries
+    SET state = 'claimed', owner = :owner, lease_until = :lease_until,
+        attempts = attempts + 1, token = token + 1,
+        first_attempt_at = COALESCE(first_attempt_at, :now), started_at = :now,
+        changed_at = :now
+    WHERE event = :event AND target = :target AND token = :token";
+
+/// What decides whether a delivery can be claimed.
+pub(super) struct Availability {
+    state: DeliveryState,
+    due_at: Timestamp,
+    changed_at: Timestamp,
+    owner: Option<String>,
+    lease_until: Option<Timestamp>,
+}
+
+impl Availability {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: text(row, "state")?,
+            due_at: instant(row, "due_at")?,
+            changed_at: instant(row, "changed_at")?,
+            owner: row.get("owner")?,
+            lease_until: optional_instant(row, "lease_until")?,
+        })
+    }
+
+    /// Whether it can be claimed now; `is_gone` says whether an owner's process
+    /// has ended.
+    pub(super) fn is_free(&self, now: Timestamp, mut is_gone: impl FnMut(&str) -> bool) -> bool {
+        match self.state {
+            // One that was set in the future was set before the clock went
+            // back; how long that would make it wait, nobody wants to know.
+            DeliveryState::Pending => self.due_at <= now || self.changed_at > now,
+            DeliveryState::Claimed => {
+                self.lease_until.is_none_or(|until| until <= now)
+                    || self.owner.as_deref().is_none_or(&mut is_gone)
+            }
+            DeliveryState::Done | DeliveryState::Dead => false,
+        }
+    }
+
+    /// When it becomes due, if it waits for that.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        (self.state == DeliveryState::Pending).then_some(self.due_at)
+    }
+}
+
+pub(super) fn claim(
+    connection: &Connection,
+    key: &DeliveryKey,
+    lease: Duration,
+    now: Timestamp,
+    owners: &Owners,
+) -> Result<Claim, Failure> {
+    let parameters = (key.event_id.as_str(), key.target.as_str());
+    let found = find(connection, FIND, parameters, |row| {
+        Ok((
+            Availability::read(row)?,
+            row.get::<_, i64>("event")?,
+            Claimed {
+                key: key.clone(),
+                token: row.get::<_, i64>("token")?.cast_unsigned(),
+                attempt: row.get("attempts")?,
+                failures: row.get("failures")?,
+                generation: row.get("generation")?,
+                age: elapsed(instant(row, "stored_at")?, now),
+            },
+        ))
+    })?;
+    let Some((availability, event, before)) = found else {
+        return Err(StoreError::Unavailable(format!("there is no delivery {key}")).into());
+    };
+    if matches!(
+        availability.state,
+        DeliveryState::Done | DeliveryState::Dead
+    ) {
+        return Ok(Claim::Finished);
+    }
+    if !availability.is_free(now, |owner| owners.is_gone(owner)) {
+        return Ok(Claim::NotNow);
+    }
+    if let Some(owner) = &availability.owner {
+        tracing::info!(delivery = %key, from = owner, "taking over a claim");
+    }
+    execute(
+        connection,
+        CLAIM,
+        named_params! {
+            ":owner": owners.name(),
+            ":lease_until": micros_after(now, lease),
+            ":now": micros(now),
+            ":event": event,
+            ":target": key.target.as_str(),
+            ":token": before.token.cast_signed(),
+        },
+    )?;
+    Ok(Claim::Acquired(Claimed {
+        token: before.token + 1,
+        attempt: before.attempt + 1,
+        ..before
+    }))
+}

@@ -1,0 +1,179 @@
+//! The durable event bus: events in, deliveries out.
+//!
+//! Publishing an event stores it and its deliveries in one transaction. A
+//! delivery is *pending* until it is due and somebody claims it, *claimed*
+//! while somebody works on it, and ends *done* or *dead*.
+
+mod claim;
+mod commit;
+mod look;
+mod publish;
+mod workflows;
+
+pub(crate) use look::{Due, Look, Scope};
+pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
+
+use crate::database::{Database, Durability};
+use crate::directory::State;
+use alchemiser_events::{Event, Timestamp};
+use alchemiser_rules::Routes;
+use alchemiser_worker::{Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
+use async_trait::async_trait;
+use publish::Publication;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The event bus of a state directory, with the workflows that are on it.
+#[derive(Clone)]
+pub struct Bus {
+    state: Arc<State>,
+    routes: Arc<Routes>,
+}
+
+impl Bus {
+    pub(crate) fn new(state: Arc<State>, routes: Arc<Routes>) -> Self {
+        Self { state, routes }
+    }
+
+    /// Publishes events that no delivery led to: all of them, or none. An event
+    /// that is there already is not published again.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
+        let publications = self.prepare(events);
+        let now = self.now();
+        self.database()
+            .write(Durability::Flushed, move |connection| {
+                publish::store(connection, &publications, now)
+            })
+            .await?;
+        self.tell_due();
+        Ok(())
+    }
+
+    /// What can be worked on now.
+    pub(crate) async fn look(&self, scope: &Scope, limit: u32) -> Result<Look, StoreError> {
+        let scope = scope.clone();
+        let owners = Arc::clone(&self.state.owners);
+        let now = self.now();
+        self.database()
+            .read(move |connection| look::look(connection, &scope, limit, now, &owners))
+            .await
+    }
+
+    /// Tells when this process has made a delivery due.
+    pub(crate) fn watch_due(&self) -> watch::Receiver<()> {
+        self.state.due.subscribe()
+    }
+
+    fn prepare(&self, events: &[Event]) -> Vec<Publication> {
+        events
+            .iter()
+            .map(|event| Publication::of(event, &self.routes))
+            .collect()
+    }
+
+    fn tell_due(&self) {
+        self.state.due.send_replace(());
+    }
+
+    fn now(&self) -> Timestamp {
+        self.state.clock.now()
+    }
+
+    fn database(&self) -> &Database {
+        &self.state.database
+    }
+}
+
+#[async_trait]
+impl Deliveries for Bus {
+    async fn claim(&self, key: &DeliveryKey, lease: Duration) -> Result<Claim, StoreError> {
+        let key = key.clone();
+        let owners = Arc::clone(&self.state.owners);
+        let now = self.now();
+        // A power failure ends all owners, and with them all claims. So a claim
+        // need not outlast one, and nobody has to wait for the disk.
+        self.database()
+            .write(Durability::Later, move |connection| {
+                claim::claim(connection, &key, lease, now, &owners)
+            })
+            .await
+    }
+
+    async fn commit(&self, claimed: &Claimed, commit: Commit) -> Result<(), StoreError> {
+        let result = match commit {
+            Commit::Done {
+                events,
+                transition,
+                remark,
+            } => {
+                let step = self.step(claimed, &events, transition);
+                self.end(Durability::Flushed, move |connection| {
+                    commit::done(connection, &step, remark.as_deref())
+                })
+                .await
+            }
+            Commit::Dead {
+                letter,
+                events,
+                transition,
+            } => {
+                let step = self.step(claimed, &events, transition);
+                self.end(Durability::Flushed, move |connection| {
+                    commit::dead(connection, &step, &letter)
+                })
+                .await
+            }
+            Commit::Retry { error, delay } => {
+                let step = self.step(claimed, &[], None);
+                // Forgotten in a power failure, it is tried again all the same.
+                self.end(Durability::Later, move |connection| {
+                    commit::retry(connection, &step, &error, delay)
+                })
+                .await
+            }
+        };
+        if let Err(StoreError::Conflict(_)) = result {
+            let step = self.step(claimed, &[], None);
+            self.end(Durability::Later, move |connection| {
+                commit::release(connection, &step)
+            })
+            .await?;
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{claim, commit, look, publish, workflows};
+    use crate::database::assert_uses_indexes;
+
+    #[test]
+    fn however_long_the_archive_it_is_never_read_whole() {
+        for sql in [
+            publish::STORED_BODY,
+            claim::FIND,
+            claim::CLAIM,
+            commit::DONE,
+            commit::RETRY,
+            commit::DEAD,
+            commit::RELEASE,
+            commit::LETTER,
+            commit::WORKFLOW_STATE,
+            commit::MOVE_WORKFLOW,
+            look::DUE,
+            look::SET_IN_THE_FUTURE,
+            look::CLAIMED,
+            look::NEXT_DUE,
+            look::OPEN_OF_WORKFLOW,
+            look::EVENT,
+            workflows::FIND,
+            workflows::OF_ACCOUNT,
+            workflows::BEGIN_ORDERS,
+            workflows::IS_EXECUTING,
+        ] {
+            assert_uses_indexes(sql);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What is and what is not a plugin.
+
+use crate::harness::{TORTURE, TORTURE_PORTFOLIO, settings};
+use alchemiser_events::Sha256Digest;
+use alchemiser_sandbox::{Kind, Sandbox, componentize, inspect};
+
+#[test]
+fn plugins_import_nothing_but_the_contract() {
+    let strategy = inspect(&TORTURE).unwrap();
+    let portfolio = inspect(&TORTURE_PORTFOLIO).unwrap();
+    for name in strategy.imports.iter().chain(&portfolio.imports) {
+        assert!(name.starts_with("alchemiser:plugin/"), "{name}");
+    }
+    insta::assert_debug_snapshot!((
+        &strategy.imports,
+        &strategy.exports,
+        &portfolio.imports,
+        &portfolio.exports
+    ));
+    assert_eq!(strategy.contract.unwrap().kind, Kind::Strategy);
+    assert_eq!(portfolio.contract.unwrap().kind, Kind::Portfolio);
+}
+
+/// What is shipped can be loaded, and does not reach for anything else.
+#[test]
+fn the_shipped_plugins_are_plugins() {
+    let sandbox = Sandbox::new(settings()).unwrap();
+    for (package, kind) in [
+        ("dsl", Kind::Strategy),
+        ("momentum", Kind::Strategy),
+        ("rebalance", Kind::Portfolio),
+    ] {
+        let component = componentize(&test_support::core_module(package)).unwrap();
+        let plugin = sandbox.load(package, &component).unwrap();
+        assert_eq!(plugin.kind(), kind, "{package}");
+        for name in &plugin.inspection().imports {
+            assert!(name.starts_with("alchemiser:plugin/"), "{package}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_knows_what_it_is() {
+    let plugin = Sandbox::new(settings())
+        .unwrap()
+        .load("torture", &TORTURE)
+        .unwrap();
+    assert_eq!(plugin.name(), "torture");
+    assert_eq!(plugin.kind(), Kind::Strategy);
+    assert_eq!(plugin.digest(), Sha256Digest::of(&TORTURE));
+    assert_eq!(plugin.interface_version().to_string(), "1.0.0");
+    assert_eq!(plugin.inspection().size, TORTURE.len());
+    assert_eq!(plugin.produced_by().version, "1.0.0");
+}
+
+#[test]
+fn other_files_are_refused() {
+    let sandbox = Sandbox::new(settings()).unwrap();
+    let re_exports = |import: &str, export: &str| {
+        format!(
+            r#"(component (import "{import}" (instance $i)) (export "{export}" (instance $i)))"#
+        )
+    };
+    let exports =
+        |export: &str| format!(r#"(component (instance $i) (export "{export}" (instance $i)))"#);
+    let evaluator = "alchemiser:plugin/evaluator@1.0.0";
+    let mut texts: Vec<String> = [
+        "(module)".to_owned(),
+        "(component)".to_owned(),
+        re_exports("wasi:clocks/wall-clock@0.2.6", evaluator),
+        re_exports("alchemiser:plugin/market@1.0.0", "alchemiser:plugin/planner@1.0.0"),
+        re_exports("alchemiser:plugin/news@1.1.0", evaluator),
+        exports("alchemiser:plugin/evaluator@2.0.0"),
+        // The right name with nothing behind it.
+        exports(evaluator),
+        re_exports("alchemiser:plugin/market@1.0.0", evaluator),
+        // An instruction whose result depends on the processor, and memory that
+        // threads share.
+        format!(
+            r#"(component (core module (func (param v128 v128) (result v128)
+                (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))
+                (instance $i) (export "{evaluator}" (instance $i)))"#
+        ),
+        format!(
+            r#"(component (core module (memory 1 1 shared))
+                (instance $i) (export "{evaluator}" (instance $i)))"#
+        ),
+        // A function that does not answer what it says.
+        format!(
+            r#"(component (core module (func (result i32))) (instance $i) (export "{evaluator}" (instance $i)))"#
+        ),
+    ]
+    .iter()
+    .map(|text| {
+        let error = sandbox.load("other", &wat::parse_str(text).unwrap()).unwrap_err();
+        error.to_string()
+    })
+    .collect();
+    for bytes in [&b""[..], b"#!/bin/sh\n", &b"\0asm\x0d\0\x01\0\x0b\x7f"[..]] {
+        texts.push(sandbox.load("other", bytes).unwrap_err().to_string());
+    }
+    let missing = sandbox.load_file("other", "/no/such/file.wasm".as_ref());
+    texts.push(missing.unwrap_err().to_string());
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn a_sandbox_that_cannot_be_set_up_says_so() {
+    let mut settings = settings();
+    settings.limits.memory = 8 << 30;
+    let error = Sandbox::new(settings).unwrap_err();
+    insta::assert_snapshot!(error);
+}
