@@ -104,6 +104,13 @@ impl Dispatcher {
                 tracing::warn!(delivery = %claimed.key, %reason, "commit refused, the delivery will be tried again");
                 Ok(Dispatched::NotNow)
             }
+            // Trying again would meet the same event in the archive.
+            Err(error @ StoreError::Contradiction(_)) => {
+                let commit = delivery.dead(Failure::permanent("Contradiction", error));
+                log(&claimed, event, &commit);
+                self.deliveries.commit(&claimed, commit).await?;
+                Ok(Dispatched::Dead)
+            }
             Err(error) => Err(error),
         }
     }

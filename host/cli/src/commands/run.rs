@@ -63,12 +63,23 @@ async fn begin(
     start: &StartCommand,
     json: bool,
 ) -> CommandResult<(CorrelationId, News)> {
+    let mut finished = None;
     loop {
         let refusal = match start_workflow(bus, start).await.map_err(store)? {
             Started::Created(workflow) => return Ok((workflow.correlation_id, News::Begun)),
             Started::Unfinished(workflow) => return Ok((workflow.correlation_id, News::Resumed)),
             Started::AlreadyCompleted(workflow) => {
                 return Ok((workflow.correlation_id, News::AlreadyCompleted));
+            }
+            Started::Busy(workflow) if finished.as_ref() == Some(&workflow.correlation_id) => {
+                CommandFailure::failed(
+                    "Stuck",
+                    format!(
+                        "{} has not ended, and nothing of it is left to be done; see `alchemiser \
+                         events trace {}`",
+                        workflow.correlation_id, workflow.correlation_id
+                    ),
+                )
             }
             Started::Busy(workflow) => {
                 if !json {
@@ -78,6 +89,7 @@ async fn begin(
                     .run_workflow(&workflow.correlation_id)
                     .await
                     .map_err(store)?;
+                finished = Some(workflow.correlation_id);
                 continue;
             }
             Started::FailedAfterOrders(workflow) => CommandFailure::failed(
