@@ -1,1 +1,56 @@
-fn main() {}
+//! `alchemiser`: runs rules-based portfolios on events and sandboxed plugins.
+//!
+//! This crate reads arguments and settings, puts adapters behind the worker's
+//! ports, and prints. What it prints on stdout is for the user or, with
+//! `--json`, for a script; logs go to stderr.
+
+#![allow(
+    unreachable_pub,
+    reason = "nothing of a binary can be reached from outside; `pub` means the crate"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a command line is for"
+)]
+
+mod arguments;
+mod commands;
+mod failure;
+mod machine;
+mod notifier;
+mod output;
+mod project;
+mod reasons;
+mod report;
+mod settings;
+mod trace;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use failure::CommandResult;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    output::start_log(arguments.verbose);
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(arguments.json);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> CommandResult {
+    match &arguments.command {
+        Command::Run(command) => commands::run::run(command, arguments),
+        Command::Evaluate(command) => commands::evaluate::evaluate(command, arguments),
+        Command::Indicator(command) => commands::indicator::indicator(command, arguments),
+        Command::Rules(command) => commands::rules::rules(command, arguments),
+        Command::Events(command) => commands::events::events(command, arguments),
+        Command::Workflow(command) => commands::workflow::workflow(command, arguments),
+        Command::Plugin(command) => commands::plugin::plugin(command, arguments),
+    }
+}

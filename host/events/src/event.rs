@@ -107,7 +107,7 @@ pub struct UnknownEventType(String);
 
 /// `major.minor`. A newer minor version may add fields, which are ignored; an
 /// unknown major version is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SchemaVersion {
     minor: u32,
@@ -343,12 +343,6 @@ impl FromStr for EventType {
 impl SchemaVersion {
     /// The major version that this worker speaks.
     const MAJOR: u32 = 1;
-}
-
-impl Default for SchemaVersion {
-    fn default() -> Self {
-        Self { minor: 0 }
-    }
 }
 
 impl TryFrom<String> for SchemaVersion {

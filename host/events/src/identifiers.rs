@@ -155,6 +155,13 @@ impl ClientOrderId {
     }
 }
 
+impl AccountName {
+    /// The account of somebody who has named none.
+    pub fn paper() -> Self {
+        Self("paper".to_owned())
+    }
+}
+
 impl BrokerOrderId {
     /// The paper broker's name for an order.
     pub fn paper(order: &ClientOrderId) -> Self {

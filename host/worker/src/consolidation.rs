@@ -217,8 +217,7 @@ mod tests {
                 .sum();
             prop_assert_eq!(sum, unrounded.round_dp(10));
 
-            let mut reversed = strategies.clone();
-            reversed.reverse();
+            let reversed: Vec<_> = strategies.into_iter().rev().collect();
             prop_assert_eq!(consolidate(&reversed).unwrap(), consolidated);
         }
     }

@@ -5,7 +5,10 @@
 //! evaluated, and remembered where it may be asked for again.
 //!
 //! The functions recurse as deep as the nodes are nested, history included: a
-//! unit's history asks for what lies inside the unit. The reader limits that.
+//! unit's history asks for what lies inside the unit. The reader limits that,
+//! and what does not recurse is kept out of the frames of what does
+//! (`#[inline(never)]`), so that the deepest legal file needs far less stack
+//! than a plugin has.
 
 use crate::canonical::{Holding, canonical};
 use crate::failure::{Failure, InPart, Outcome};
@@ -141,7 +144,16 @@ impl<'a> Evaluator<'a> {
                 let shares = sizings.iter().map(|sizing| (sizing.share, sizing.unit));
                 self.mixed(node, shares, session)
             }
-            Operation::Vector | Operation::Filter { .. } | Operation::If(_) => {
+            // The units of a branch, equally weighted, are its portfolio.
+            Operation::If(condition) => {
+                let branch = self.branch(node, condition, session)?;
+                self.follow(branch, session)
+            }
+            Operation::Filter { score, selection } => {
+                let selected = self.selected(node, score, selection, session)?;
+                self.equal(node, &selected, session)
+            }
+            Operation::Vector => {
                 let mut units = Vec::new();
                 let position = Position::HERE;
                 self.units(Edge { node, position }, session, &mut units)?;
@@ -285,23 +297,7 @@ impl<'a> Evaluator<'a> {
     ) -> Outcome<Ranking> {
         let candidates = self.distinct_units(self.program.edges(node), session)?;
         let scores = self.scores(&candidates, score, session)?;
-        let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
-        // Stable in both directions: equal scores keep the order of the file.
-        match selection {
-            Selection::All | Selection::Top(_) => {
-                candidates.sort_by(|(_, left), (_, right)| compare_scores(*right, *left));
-            }
-            Selection::Bottom(_) => {
-                candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
-            }
-        }
-        let chosen = match selection {
-            Selection::All => candidates.len(),
-            Selection::Top(count) | Selection::Bottom(count) => {
-                candidates.len().min(count as usize)
-            }
-        };
-        Ok(Ranking { candidates, chosen })
+        Ok(rank(candidates, scores, selection))
     }
 
     /// The units below a `weight-inverse-volatility`, and their shares.
@@ -313,28 +309,7 @@ impl<'a> Evaluator<'a> {
     ) -> Outcome<Vec<Sizing>> {
         let units = self.distinct_units(self.program.edges(node), session)?;
         let volatilities = self.scores(&units, volatility, session)?;
-        let mut sizings = Vec::with_capacity(units.len());
-        let mut total = 0.0;
-        for (unit, volatility) in units.into_iter().zip(volatilities) {
-            let share = 1.0 / volatility;
-            total += share;
-            if volatility <= 0.0 || !f64::is_finite(total) {
-                let what = format!(
-                    "the inverse of the volatility of `{}`",
-                    self.program.name(unit.node)
-                );
-                return Err(Failure::non_finite(what)).in_part(unit.position);
-            }
-            sizings.push(Sizing {
-                unit,
-                volatility,
-                share,
-            });
-        }
-        for sizing in &mut sizings {
-            sizing.share /= total;
-        }
-        Ok(sizings)
+        size(units, volatilities, self.program)
     }
 
     /// The units of some parts; of assets that repeat, the first.
@@ -378,6 +353,51 @@ impl<'a> Evaluator<'a> {
             market: self.market,
         }
     }
+}
+
+/// Ranks candidates by their scores.
+#[inline(never)]
+fn rank(candidates: Vec<Edge>, scores: Vec<f64>, selection: Selection) -> Ranking {
+    let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
+    // Stable in both directions: equal scores keep the order of the file.
+    match selection {
+        Selection::All | Selection::Top(_) => {
+            candidates.sort_by(|(_, left), (_, right)| compare_scores(*right, *left));
+        }
+        Selection::Bottom(_) => {
+            candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
+        }
+    }
+    let chosen = match selection {
+        Selection::All => candidates.len(),
+        Selection::Top(count) | Selection::Bottom(count) => candidates.len().min(count as usize),
+    };
+    Ranking { candidates, chosen }
+}
+
+/// Gives units shares that are inverse to their volatilities.
+#[inline(never)]
+fn size(units: Vec<Edge>, volatilities: Vec<f64>, program: &Program) -> Outcome<Vec<Sizing>> {
+    let mut sizings = Vec::with_capacity(units.len());
+    let mut total = 0.0;
+    for (unit, volatility) in units.into_iter().zip(volatilities) {
+        let share = 1.0 / volatility;
+        total += share;
+        if volatility <= 0.0 || !f64::is_finite(total) {
+            let name = program.name(unit.node);
+            let what = format!("the inverse of the volatility of `{name}`");
+            return Err(Failure::non_finite(what)).in_part(unit.position);
+        }
+        sizings.push(Sizing {
+            unit,
+            volatility,
+            share,
+        });
+    }
+    for sizing in &mut sizings {
+        sizing.share /= total;
+    }
+    Ok(sizings)
 }
 
 /// Compares scores as if both were rounded to 10 significant digits, which

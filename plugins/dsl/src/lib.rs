@@ -6,11 +6,11 @@
 //!   (asset "USMV"))
 //! ```
 //!
-//! Loading reads the text ([`reader`]), checks all of it and makes a program of
-//! it in which equal forms are one ([`check`], [`program`]). Evaluating computes
-//! what the program holds as of a session ([`evaluate`], [`score`]), brings it
-//! into its canonical form ([`canonical`]) and explains it if anybody wants to
-//! know ([`explain`]).
+//! Loading reads the text (`reader`), checks all of it and makes a program of
+//! it in which equal forms are one (`check`, `program`). Evaluating computes
+//! what the program holds as of a session (`evaluate`, `score`), brings it
+//! into its canonical form (`canonical`) and explains it if anybody wants to
+//! know (`explain`).
 //!
 //! Errors have the classes `ParseError`, `UnknownOperator` and `ArgumentError`
 //! when a file is loaded, and `NoData`, `InsufficientHistory`, `NonFinite` and

@@ -14,7 +14,9 @@ use rustc_hash::FxHashMap;
 #[derive(Debug)]
 pub(crate) struct Memo<T> {
     latest: Vec<[Option<Known<T>>; 2]>,
-    past: FxHashMap<(NodeId, Session), Outcome<T>>,
+    /// Two generations: when the younger is full, the older is forgotten. What
+    /// is asked for again was mostly found a short while ago.
+    past: [FxHashMap<(NodeId, Session), Outcome<T>>; 2],
 }
 
 #[derive(Debug)]
@@ -24,23 +26,27 @@ struct Known<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    /// Bounds the memory of an evaluation that looks back on many sessions.
-    const PAST: usize = 1 << 18;
+    /// Outcomes of a generation. Bounds the memory of an evaluation that looks
+    /// back on many sessions.
+    const GENERATION: usize = 1 << 17;
 
     pub(crate) fn new(nodes: usize) -> Self {
         Self {
             latest: std::iter::repeat_with(|| [const { None }; 2])
                 .take(nodes)
                 .collect(),
-            past: FxHashMap::default(),
+            past: Default::default(),
         }
     }
 
     pub(crate) fn get(&self, node: NodeId, session: Session) -> Option<Outcome<T>> {
         match &self.latest[node.index()][slot(session)] {
             Some(known) if known.session == session => Some(known.outcome.clone()),
-            _ if self.past.is_empty() => None,
-            _ => self.past.get(&(node, session)).cloned(),
+            _ => {
+                let key = (node, session);
+                let mut generations = self.past.iter();
+                generations.find_map(|generation| generation.get(&key).cloned())
+            }
         }
     }
 
@@ -57,16 +63,16 @@ impl<T: Clone> Memo<T> {
             self.latest[node.index()][slot(session)] = Some(Known { session, outcome });
             return;
         }
-        if self.past.len() >= Self::PAST {
-            self.past.clear();
+        if self.past[0].len() >= Self::GENERATION {
+            self.past[1] = std::mem::take(&mut self.past[0]);
         }
-        self.past.insert((node, session), outcome);
+        self.past[0].insert((node, session), outcome);
     }
 
     /// Forgets earlier sessions, and returns their memory.
     pub(crate) fn forget_past(&mut self) {
-        if !self.past.is_empty() {
-            self.past = FxHashMap::default();
+        if !self.past[0].is_empty() {
+            self.past = Default::default();
         }
     }
 }

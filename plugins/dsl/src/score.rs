@@ -7,12 +7,14 @@
 use crate::evaluate::{Evaluator, State};
 use crate::failure::{Failure, Outcome};
 use crate::history::Unscored;
+use crate::mix::Portfolio;
 use crate::program::{Call, Edge, NodeId, Operation};
 use alchemiser_indicators::{EvaluationError, Specification};
 use alchemiser_sdk::{Error, Session};
 
 impl Evaluator<'_> {
     /// The score of a unit whose history was extended for it.
+    #[inline(never)] // See the module `evaluate`.
     pub(crate) fn score(
         &mut self,
         unit: NodeId,
@@ -54,34 +56,57 @@ impl Evaluator<'_> {
         score: Specification,
         as_of: Session,
     ) {
-        let mut missing: Vec<(Session, NodeId)> = units
-            .iter()
-            .filter(|unit| !matches!(self.program.operation(unit.node), Operation::Asset(_)))
-            .filter_map(|unit| {
-                let history = self.state.histories.entry(unit.node).or_default();
-                let newest = history.newest_missing(score, as_of, as_of)?;
-                Some((newest, unit.node))
-            })
-            .collect();
+        // On most days only the latest return is missing.
+        let mut missing: Vec<(Session, NodeId)> = Vec::new();
+        for unit in units {
+            if matches!(self.program.operation(unit.node), Operation::Asset(_)) {
+                continue;
+            }
+            if self.newest_missing(unit.node, score, as_of, as_of) == Some(as_of) {
+                self.extend_history(unit.node, as_of);
+            }
+            let newest = self.newest_missing(unit.node, score, as_of, as_of);
+            missing.extend(newest.map(|session| (session, unit.node)));
+        }
         while let Some(&(session, _)) = missing.iter().max() {
             for (newest, unit) in &mut missing {
-                if *newest != session {
-                    continue;
+                if *newest == session {
+                    self.extend_history(*unit, session);
+                    let next = self.newest_missing(*unit, score, as_of, session);
+                    // Session 0 has no return: it says that nothing is missing.
+                    *newest = next.unwrap_or(0);
                 }
-                let outcome = self.return_of(*unit, session);
-                let history = self.state.histories.entry(*unit).or_default();
-                history.record(session, outcome);
-                // Session 0 has no return, so it says that nothing is missing.
-                *newest = history.newest_missing(score, as_of, session).unwrap_or(0);
             }
             missing.retain(|(newest, _)| *newest > 0);
         }
     }
 
+    fn newest_missing(
+        &mut self,
+        unit: NodeId,
+        score: Specification,
+        as_of: Session,
+        session: Session,
+    ) -> Option<Session> {
+        let history = self.state.histories.entry(unit).or_default();
+        history.newest_missing(score, as_of, session)
+    }
+
+    fn extend_history(&mut self, unit: NodeId, session: Session) {
+        let outcome = self.return_of(unit, session);
+        let history = self.state.histories.entry(unit).or_default();
+        history.record(session, outcome);
+    }
+
     /// What a unit, held as of the session before, returned in a session.
     fn return_of(&mut self, unit: NodeId, session: Session) -> Outcome<f64> {
-        let before = session - 1;
-        let portfolio = self.portfolio(unit, before)?;
+        let held = self.portfolio(unit, session - 1)?;
+        self.return_on(unit, held, session)
+    }
+
+    /// What a portfolio, held by a unit as of the session before, returned.
+    #[inline(never)] // See the module `evaluate`.
+    fn return_on(&mut self, unit: NodeId, held: Portfolio, session: Session) -> Outcome<f64> {
         let name = self.program.name(unit);
         let source = self.source();
         let State {
@@ -90,13 +115,13 @@ impl Evaluator<'_> {
         let holdings = histories
             .entry(unit)
             .or_default()
-            .hold(portfolio)
+            .hold(held)
             .ok_or_else(|| Failure::non_finite(format!("the sum of the weights of `{name}`")))?;
         let mut sum = 0.0;
         for holding in holdings {
             let close = quotes.close(source, holding.symbol, session)?;
-            let close_before = quotes.close(source, holding.symbol, before)?;
-            sum += holding.weight * (close / close_before - 1.0);
+            let before = quotes.close(source, holding.symbol, session - 1)?;
+            sum += holding.weight * (close / before - 1.0);
         }
         if !f64::is_finite(sum) {
             return Err(Failure::non_finite(format!("the return of `{name}`")));

@@ -11,8 +11,8 @@ const DEEPEST: usize = 250;
 /// Each layer may look back two sessions further.
 const SESSIONS: u32 = 600;
 
-/// Three quarters of what the host gives a plugin.
-const STACK: usize = 384 * 1024;
+/// Five eighths of what the host gives a plugin.
+const STACK: usize = 320 * 1024;
 
 /// A text that wraps `innermost` in as many layers as are legal. A layer adds
 /// `levels` to the depth; what stands beside them in it adds up to two more.

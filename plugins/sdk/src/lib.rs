@@ -9,6 +9,7 @@
 
 mod error;
 mod market;
+mod panic;
 mod portfolio;
 mod strategy;
 pub mod testing;

@@ -25,7 +25,7 @@ pub struct Score {
 /// Prices and indicators up to the session under evaluation.
 ///
 /// Implemented by the host for a running plugin and by
-/// [`testing::TestMarket`](crate::testing::TestMarket) for native tests. The
+/// [`testing::TestMarket::as_of`](crate::testing::TestMarket::as_of) for native tests. The
 /// exact meaning of each function, its errors included, is in
 /// `plugins/wit/strategy.wit`.
 pub trait Market {

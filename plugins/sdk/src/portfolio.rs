@@ -19,6 +19,7 @@ pub(crate) mod guest {
 
     impl<P: Portfolio> planner::Guest for PortfolioGuest<P> {
         fn plan(request: planner::Request) -> Result<planner::RebalancePlan, planner::Error> {
+            crate::panic::report_panics!(portfolio);
             P::plan(request).map_err(Into::into)
         }
     }

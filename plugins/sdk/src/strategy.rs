@@ -118,6 +118,7 @@ pub(crate) mod guest {
             parameters: String,
             files: Vec<(String, Vec<u8>)>,
         ) -> Result<evaluator::Strategy, evaluator::Error> {
+            crate::panic::report_panics!(strategy);
             let parameters = parse_parameters(&parameters)?;
             let strategy = S::load(parameters, &Files(files))?;
             Ok(evaluator::Strategy::new(StrategyResource(RefCell::new(

@@ -87,12 +87,6 @@ impl Strategy for Torture {
     type Parameters = Parameters;
 
     fn load(parameters: Parameters, files: &Files) -> Result<Self> {
-        // Nothing but the log leaves the sandbox of a plugin that panics.
-        #[cfg(target_arch = "wasm32")]
-        std::panic::set_hook(Box::new(|panic| {
-            log::write(log::Level::Error, &panic.to_string());
-        }));
-
         let mut torture = Self {
             parameters,
             leaked: Vec::new(),

@@ -1,0 +1,221 @@
+//! The plugin crates of a project, and cargo runs on them.
+
+use crate::paths::Folders;
+use crate::{BuildError, PROFILE, StandardLibrary, TARGET, Toolchain};
+use cargo_metadata::{CrateType, Message, Metadata, MetadataCommand, PackageId, Target};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Builds the plugins of a cargo workspace.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    toolchain: Toolchain,
+    root: PathBuf,
+    target: PathBuf,
+    crates: Vec<PluginCrate>,
+    quiet: bool,
+}
+
+/// A crate that makes a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PluginCrate {
+    name: String,
+    id: PackageId,
+    /// Whether it lies where a project's own plugins lie.
+    own: bool,
+}
+
+impl Builder {
+    /// The folder that a project's plugins lie in.
+    const PLUGINS: &'static str = "plugins";
+
+    /// Finds the toolchain, and the plugin crates of the workspace in a folder.
+    ///
+    /// # Errors
+    /// There is no toolchain for the target, or no workspace that cargo
+    /// understands.
+    pub fn open(workspace: &Path) -> Result<Self, BuildError> {
+        let toolchain = Toolchain::find()?;
+        let metadata = MetadataCommand::new()
+            .cargo_path(&toolchain.cargo)
+            .manifest_path(workspace.join("Cargo.toml"))
+            .no_deps()
+            .exec()
+            .map_err(|error| BuildError::Project {
+                message: error.to_string().trim_end().to_owned(),
+            })?;
+        Ok(Self {
+            toolchain,
+            crates: crates(&metadata),
+            // A folder of its own: cargo locks the folder that it builds in, and
+            // this may run while cargo builds or tests the host.
+            target: metadata.target_directory.join("wasm").into(),
+            root: metadata.workspace_root.into(),
+            quiet: false,
+        })
+    }
+
+    /// The same, with nothing but errors on stderr.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// What it builds with.
+    #[must_use]
+    pub fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
+    /// The names of the project's plugins, sorted: the crates under `plugins/`
+    /// that make a module.
+    pub fn plugins(&self) -> impl Iterator<Item = &str> {
+        self.crates
+            .iter()
+            .filter(|plugin| plugin.own)
+            .map(|plugin| plugin.name.as_str())
+    }
+
+    /// Checks that a crate of the workspace, in whatever folder, makes a module.
+    ///
+    /// # Errors
+    /// None of that name does.
+    pub fn check(&self, name: &str) -> Result<(), BuildError> {
+        self.plugin(name).map(|_| ())
+    }
+
+    fn plugin(&self, name: &str) -> Result<&PluginCrate, BuildError> {
+        self.crates
+            .iter()
+            .find(|plugin| plugin.name == name)
+            .ok_or_else(|| BuildError::UnknownPlugin {
+                name: name.to_owned(),
+                known: self.plugins().map(str::to_owned).collect(),
+            })
+    }
+
+    /// Compiles a plugin crate to a core module, unless that has been done, and
+    /// reads it. The compiler's messages go to stderr.
+    ///
+    /// # Errors
+    /// There is no such plugin, it does not compile, or cargo cannot be run.
+    pub fn compile(&self, name: &str) -> Result<Vec<u8>, BuildError> {
+        let plugin = self.plugin(name)?;
+        let module = self.run(plugin)?;
+        std::fs::read(&module).map_err(|source| BuildError::Io {
+            what: format!("cannot read {}", module.display()),
+            source,
+        })
+    }
+
+    /// Runs cargo; the module's file.
+    fn run(&self, plugin: &PluginCrate) -> Result<PathBuf, BuildError> {
+        let io = |source| BuildError::Io {
+            what: format!("cannot run {}", self.toolchain.cargo.display()),
+            source,
+        };
+        let mut cargo = self.cargo(&plugin.name).spawn().map_err(io)?;
+        let module = match cargo.stdout.take() {
+            Some(messages) => module(&plugin.id, messages).map_err(io)?,
+            None => None,
+        };
+        if !cargo.wait().map_err(io)?.success() {
+            return Err(BuildError::Compile {
+                plugin: plugin.name.clone(),
+            });
+        }
+        module.ok_or_else(|| BuildError::NoModule {
+            plugin: plugin.name.clone(),
+        })
+    }
+
+    /// The run of cargo that compiles a plugin.
+    ///
+    /// One plugin a run: packages that are built together share the features of
+    /// their dependencies, and a plugin's digest would depend on its neighbours.
+    fn cargo(&self, name: &str) -> Command {
+        let folders = Folders {
+            project: &self.root,
+            target: &self.target,
+            cargo_home: &cargo_home(),
+            library_source: &self.toolchain.library_source,
+            library_name: &self.toolchain.library_name,
+        };
+        let mut cargo = Command::new(&self.toolchain.cargo);
+        cargo
+            .current_dir(&self.root)
+            .args(["build", "--lib", "--package", name])
+            .args(["--target", TARGET, "--profile", PROFILE])
+            .args(["--message-format", "json-render-diagnostics"])
+            .arg("--target-dir")
+            .arg(&self.target)
+            .env("RUSTC", &self.toolchain.rustc)
+            .env("CARGO_ENCODED_RUSTFLAGS", folders.encoded_flags())
+            // Incremental builds cut the code up differently.
+            .env("CARGO_INCREMENTAL", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if self.quiet {
+            cargo.arg("--quiet");
+        }
+        if self.toolchain.standard_library == StandardLibrary::Source {
+            // A stable cargo refuses its unstable options unless told that it is
+            // the compiler's own build. There is no stable way to build the
+            // standard library, and no other way where only its source is had.
+            cargo
+                .arg("-Zbuild-std=std,panic_abort")
+                .env("RUSTC_BOOTSTRAP", "1");
+        }
+        cargo
+    }
+}
+
+/// The crates of a workspace that make a module, by name.
+fn crates(metadata: &Metadata) -> Vec<PluginCrate> {
+    let plugins = metadata.workspace_root.join(Builder::PLUGINS);
+    let mut crates: Vec<PluginCrate> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| package.targets.iter().any(is_module))
+        .map(|package| PluginCrate {
+            name: package.name.to_string(),
+            id: package.id.clone(),
+            own: package.manifest_path.starts_with(&plugins),
+        })
+        .collect();
+    crates.sort_by(|left, right| left.name.cmp(&right.name));
+    crates
+}
+
+fn is_module(target: &Target) -> bool {
+    target.crate_types.contains(&CrateType::CDyLib)
+}
+
+/// The file of a package's module, out of what cargo reports while it builds.
+fn module(package: &PackageId, messages: impl Read) -> std::io::Result<Option<PathBuf>> {
+    let mut found = None;
+    // To the end, or cargo would stop at a full pipe.
+    for message in Message::parse_stream(BufReader::new(messages)) {
+        if let Message::CompilerArtifact(artifact) = message?
+            && artifact.package_id == *package
+            && is_module(&artifact.target)
+        {
+            found = artifact
+                .filenames
+                .into_iter()
+                .find(|file| file.extension() == Some("wasm"))
+                .map(PathBuf::from);
+        }
+    }
+    Ok(found)
+}
+
+/// Where cargo keeps the sources of dependencies.
+fn cargo_home() -> PathBuf {
+    std::env::var_os("CARGO_HOME").map_or_else(
+        || std::env::home_dir().unwrap_or_default().join(".cargo"),
+        PathBuf::from,
+    )
+}

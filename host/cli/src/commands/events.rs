@@ -1,0 +1,99 @@
+//! `alchemiser events`: looks at the archive.
+
+use super::state::{open, store};
+use crate::arguments::{Arguments, Events};
+use crate::failure::{CommandFailure, CommandResult};
+use crate::output::{Align, Table};
+use crate::project::Project;
+use crate::trace;
+use alchemiser_events::{CorrelationId, EventId, EventType};
+use alchemiser_local::{EventFilter, EventRecord};
+
+/// Dispatches the subcommands.
+pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
+    let project = Project::open(arguments)?;
+    match command {
+        Events::List {
+            workflow,
+            event_type,
+            state,
+        } => {
+            let event_type = event_type
+                .as_deref()
+                .map(str::parse::<EventType>)
+                .transpose()
+                .map_err(|error| CommandFailure::usage("UsageError", error))?;
+            let filter = EventFilter {
+                workflow: workflow.as_deref().and_then(CorrelationId::parse),
+                event_type,
+                limit: None,
+            };
+            let events = open(&project, state)?.events(&filter).map_err(store)?;
+            list(&events, arguments.json);
+            Ok(())
+        }
+        Events::Show { id, state } => {
+            let queries = open(&project, state)?;
+            let event = EventId::parse(id)
+                .map(|id| queries.event(&id))
+                .transpose()
+                .map_err(store)?
+                .flatten()
+                .ok_or_else(|| unknown("event", id))?;
+            if arguments.json {
+                println!("{}", event.json);
+            } else {
+                println!("{:#}", serde_json::json!(event.event));
+            }
+            Ok(())
+        }
+        Events::Trace { correlation, state } => {
+            let queries = open(&project, state)?;
+            let events = CorrelationId::parse(correlation)
+                .map(|correlation| queries.trace(&correlation))
+                .transpose()
+                .map_err(store)?
+                .filter(|events| !events.is_empty())
+                .ok_or_else(|| unknown("workflow", correlation))?;
+            if arguments.json {
+                for event in &events {
+                    println!("{}", trace::json(event));
+                }
+            } else {
+                println!("{correlation}");
+                trace::print(&events);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn list(events: &[EventRecord], json: bool) {
+    if json {
+        for event in events {
+            println!("{}", event.json);
+        }
+        return;
+    }
+    let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Left]);
+    for EventRecord { event, .. } in events {
+        table.row([
+            event.header.correlation_id.to_string(),
+            event.header.sequence.to_string(),
+            event.event_type().to_string(),
+            event.header.event_id.to_string(),
+        ]);
+    }
+    if table.is_empty() {
+        println!("There are no such events.");
+    }
+    table.print();
+}
+
+fn unknown(what: &str, id: &str) -> CommandFailure {
+    CommandFailure::failed(
+        "NotFound",
+        format!("there is no {what} `{id}`; `alchemiser {what}s list` lists them")
+            .replace("workflows list", "workflow list"),
+    )
+}

@@ -1,0 +1,11 @@
+//! One module for each command.
+
+pub mod dates;
+pub mod evaluate;
+pub mod events;
+pub mod indicator;
+pub mod plugin;
+pub mod rules;
+pub mod run;
+mod state;
+pub mod workflow;

@@ -1,0 +1,145 @@
+//! `alchemiser plugin build`: from crates to components.
+
+use super::{cells, component_json, table};
+use crate::arguments::Arguments;
+use crate::failure::{CommandFailure, CommandResult};
+use crate::project::Project;
+use alchemiser_builder::{BuildError, Builder};
+use alchemiser_sandbox::{Inspection, componentize, inspect};
+use serde_json::Value;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Builds the plugins named, or all those of the project.
+pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
+    let project = Project::open(arguments)?;
+    let builder = Builder::open(project.root()).map_err(failure)?;
+    for name in names {
+        builder.check(name).map_err(failure)?;
+    }
+    let names: Vec<&str> = if names.is_empty() {
+        builder.plugins().collect()
+    } else {
+        names.iter().map(String::as_str).collect()
+    };
+
+    let mut table = table("file");
+    for name in names {
+        let component = component(&builder, name)?;
+        let file = project.plugin(name);
+        let changed = store(&file, &component.bytes).map_err(|error| {
+            CommandFailure::failed(
+                "BuildError",
+                format!("cannot write {}: {error}", file.display()),
+            )
+        })?;
+        if arguments.json {
+            let mut line = component_json(&file, &component.inspection);
+            line.insert("plugin".to_owned(), name.into());
+            line.insert("changed".to_owned(), changed.into());
+            println!("{}", Value::Object(line));
+        } else {
+            let unchanged = if changed { "" } else { " (unchanged)" };
+            let last = format!("{}{unchanged}", file.display());
+            table.add_row(cells(name, &component.inspection, last));
+        }
+    }
+    if !arguments.json {
+        println!("{}", table.trim_fmt());
+    }
+    Ok(())
+}
+
+/// A plugin that this host can run.
+struct Component {
+    bytes: Vec<u8>,
+    inspection: Inspection,
+}
+
+/// Compiles a plugin and makes sure that the sandbox will take it, so that a
+/// component that it refuses is never put where plugins lie.
+fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
+    let refused = |reason: String| {
+        CommandFailure::failed(
+            "BuildError",
+            format!("plugin `{name}` was built, and {reason}"),
+        )
+    };
+    let module = builder.compile(name).map_err(failure)?;
+    let bytes = componentize(&module).map_err(|error| refused(error.to_string()))?;
+    let inspection = inspect(&bytes).map_err(|reason| refused(reason.to_string()))?;
+    match &inspection.contract {
+        Ok(_) => Ok(Component { bytes, inspection }),
+        Err(reason) => Err(refused(reason.to_string())),
+    }
+}
+
+/// Puts a file in its place at once, so that nobody ever reads half of it; says
+/// whether it was another before. An equal file is left alone: whoever watches
+/// the folder would load it again for nothing.
+fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if std::fs::read(file).is_ok_and(|there| there == bytes) {
+        return Ok(false);
+    }
+    let folder = file.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder)?;
+    let mut options = tempfile::Builder::new();
+    // Unlike other temporary files, it is for everyone to read.
+    #[cfg(unix)]
+    let options = {
+        use std::os::unix::fs::PermissionsExt;
+        options.permissions(std::fs::Permissions::from_mode(0o666))
+    };
+    let mut temporary = options.prefix(".plugin-").tempfile_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.persist(file)?;
+    Ok(true)
+}
+
+/// What the user asked for in vain is wrong usage; what did not work is a failure.
+fn failure(error: BuildError) -> CommandFailure {
+    match error {
+        BuildError::UnknownPlugin { .. } => CommandFailure::usage("UnknownPlugin", error),
+        BuildError::Project { .. } => CommandFailure::usage("BuildError", error),
+        BuildError::NoToolchain => CommandFailure::failed("NoToolchain", error),
+        BuildError::Io { .. } | BuildError::Compile { .. } | BuildError::NoModule { .. } => {
+            CommandFailure::failed("BuildError", error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_only_by_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plugins/momentum.wasm");
+
+        assert!(store(&file, b"one").unwrap());
+        let written = std::fs::metadata(&file).unwrap().modified().unwrap();
+        assert!(!store(&file, b"one").unwrap());
+        let kept = std::fs::metadata(&file).unwrap().modified().unwrap();
+        assert_eq!(kept, written);
+
+        assert!(store(&file, b"two").unwrap());
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        let left: Vec<_> = std::fs::read_dir(file.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "no temporary file stays behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let file = folder.path().join("momentum.wasm");
+        store(&file, b"one").unwrap();
+        let mode = |file: &Path| std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode(&file), mode(&plain));
+    }
+}

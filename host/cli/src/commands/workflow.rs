@@ -1,0 +1,85 @@
+//! `alchemiser workflow`: looks at workflows.
+
+use super::state::{open, store};
+use crate::arguments::{Arguments, Workflow};
+use crate::failure::{CommandFailure, CommandResult};
+use crate::output::{Align, Table};
+use crate::project::Project;
+use crate::report::Report;
+use alchemiser_events::CorrelationId;
+use alchemiser_local::WorkflowRecord;
+use serde_json::json;
+
+/// Dispatches the subcommands.
+pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
+    let project = Project::open(arguments)?;
+    match command {
+        Workflow::List { state } => {
+            let workflows = open(&project, state)?.workflows(None).map_err(store)?;
+            list(&workflows, arguments.json);
+            Ok(())
+        }
+        Workflow::Show { correlation, state } => {
+            let queries = open(&project, state)?;
+            let record = CorrelationId::parse(correlation)
+                .map(|correlation| queries.workflow(&correlation))
+                .transpose()
+                .map_err(store)?
+                .flatten()
+                .ok_or_else(|| {
+                    CommandFailure::failed(
+                        "NotFound",
+                        format!(
+                            "there is no workflow `{correlation}`; `alchemiser workflow list` \
+                             lists them"
+                        ),
+                    )
+                })?;
+            let headline = format!(
+                "{correlation}: session {}, {}",
+                record.workflow.session(),
+                record.workflow.state
+            );
+            let report = Report::new(record, &queries).map_err(store)?;
+            if arguments.json {
+                println!("{}", report.json());
+            } else {
+                println!("{headline}");
+                report.print();
+            }
+            Ok(())
+        }
+    }
+}
+
+fn list(workflows: &[WorkflowRecord], json: bool) {
+    let mut table = Table::new(&[Align::Left, Align::Left, Align::Left, Align::Left]);
+    for record in workflows {
+        let workflow = &record.workflow;
+        if json {
+            println!(
+                "{}",
+                json!({
+                    "workflow": workflow.correlation_id,
+                    "session": workflow.session(),
+                    "account": workflow.account,
+                    "state": workflow.state,
+                    "orders_sent": workflow.orders_sent,
+                    "created_at": record.created_at,
+                    "changed_at": record.changed_at,
+                })
+            );
+        } else {
+            table.row([
+                workflow.correlation_id.to_string(),
+                workflow.session().to_string(),
+                workflow.state.to_string(),
+                record.changed_at.to_string(),
+            ]);
+        }
+    }
+    if workflows.is_empty() && !json {
+        println!("There are no workflows yet; `alchemiser run` starts one.");
+    }
+    table.print();
+}

@@ -1,0 +1,189 @@
+//! Puts the parts together: plugins, strategies, prices.
+
+use crate::failure::{CommandFailure, CommandResult};
+use crate::project::Project;
+use alchemiser_events::{StrategyName, Weight};
+use alchemiser_market::{CsvSource, Market, PriceSource};
+use alchemiser_sandbox::{Plugin, Sandbox, StrategyFile, StrategyRequest};
+use alchemiser_worker::{BookEntry, BookStrategy, StrategySource};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Loads each plugin once.
+pub struct Plugins<'a> {
+    project: &'a Project,
+    sandbox: Sandbox,
+    loaded: BTreeMap<String, Plugin>,
+}
+
+impl<'a> Plugins<'a> {
+    /// Sets up the sandbox; no plugin is loaded.
+    pub fn new(project: &'a Project) -> CommandResult<Self> {
+        let sandbox = Sandbox::new(project.settings.sandbox.sandbox())
+            .map_err(|error| CommandFailure::failed("SandboxError", error))?;
+        Ok(Self {
+            project,
+            sandbox,
+            loaded: BTreeMap::new(),
+        })
+    }
+
+    /// The project's plugin of a name.
+    pub fn named(&mut self, name: &str) -> CommandResult<Plugin> {
+        let path = self.project.plugin(name);
+        if !path.is_file() {
+            return Err(CommandFailure::usage(
+                "PluginMissing",
+                format!(
+                    "plugin `{name}`: there is no {}; `make build` builds the project's plugins",
+                    path.display()
+                ),
+            ));
+        }
+        self.file(name, &path)
+    }
+
+    /// The plugin in a file.
+    pub fn file(&mut self, name: &str, path: &Path) -> CommandResult<Plugin> {
+        if let Some(plugin) = self.loaded.get(name) {
+            return Ok(plugin.clone());
+        }
+        let plugin = self
+            .sandbox
+            .load_file(name, path)
+            .map_err(|error| CommandFailure::usage("PluginError", error))?;
+        self.loaded.insert(name.to_owned(), plugin.clone());
+        Ok(plugin)
+    }
+
+    /// A strategy of the book, its file read.
+    pub fn strategy(&mut self, entry: &BookEntry, folder: &Path) -> CommandResult<BookStrategy> {
+        let plugin = self.named(&entry.source.plugin)?;
+        let files = match &entry.source.file {
+            Some(name) => vec![read(&folder.join(name), name, &entry.name)?],
+            None => Vec::new(),
+        };
+        Ok(BookStrategy {
+            entry: entry.clone(),
+            plugin,
+            request: StrategyRequest {
+                parameters: entry.parameters.to_string(),
+                files,
+            },
+        })
+    }
+
+    /// Every strategy of the book.
+    pub fn book(&mut self) -> CommandResult<Vec<Arc<BookStrategy>>> {
+        let book = self.project.book()?;
+        book.entries
+            .iter()
+            .map(|entry| self.strategy(entry, book.directory()).map(Arc::new))
+            .collect()
+    }
+
+    /// What a user names on the command line: a strategy of the book, a
+    /// strategy file, or a plugin's component.
+    pub fn target(&mut self, target: &str) -> CommandResult<BookStrategy> {
+        let path = Path::new(target);
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let Some(name) = StrategyName::parse(target) else {
+            return Err(CommandFailure::usage(
+                "UnknownStrategy",
+                "the target is empty",
+            ));
+        };
+        let source = |plugin: &str, file: Option<&str>| BookEntry {
+            name: name.clone(),
+            weight: Weight::ONE,
+            source: StrategySource {
+                plugin: plugin.to_owned(),
+                file: file.map(str::to_owned),
+            },
+            parameters: serde_json::json!({}),
+        };
+        match extension {
+            Some("clj") => {
+                let entry = source(StrategySource::FILE_PLUGIN, Some(target));
+                self.strategy(&entry, Path::new(""))
+            }
+            Some("wasm") => {
+                if !path.is_file() {
+                    let message = format!("there is no file {target}");
+                    return Err(CommandFailure::usage("PluginMissing", message));
+                }
+                let stem = path
+                    .file_stem()
+                    .map_or(target.into(), |stem| stem.to_string_lossy());
+                Ok(BookStrategy {
+                    entry: source(&stem, None),
+                    plugin: self.file(&stem, path)?,
+                    request: StrategyRequest {
+                        parameters: "{}".to_owned(),
+                        files: Vec::new(),
+                    },
+                })
+            }
+            _ => {
+                let book = self.project.book()?;
+                match book.entry(target) {
+                    Some(entry) => self.strategy(entry, book.directory()),
+                    None => Err(unknown_strategy(target, &book.entries)),
+                }
+            }
+        }
+    }
+}
+
+fn read(path: &Path, name: &str, strategy: &StrategyName) -> CommandResult<StrategyFile> {
+    let content = std::fs::read(path).map_err(|error| {
+        let message = format!("strategy `{strategy}`: {}: {error}", path.display());
+        CommandFailure::usage("StrategyFileError", message)
+    })?;
+    Ok(StrategyFile {
+        name: name.to_owned(),
+        content,
+    })
+}
+
+fn unknown_strategy(target: &str, entries: &[BookEntry]) -> CommandFailure {
+    let nearest = entries
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .map(|name| (strsim::damerau_levenshtein(target, name), name))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let hint = match nearest {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None => {
+            let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            format!(
+                "the book has {}; a file ends in `.clj`, a plugin in `.wasm`",
+                names.join(", ")
+            )
+        }
+    };
+    CommandFailure::usage(
+        "UnknownStrategy",
+        format!("there is no strategy `{target}`: {hint}"),
+    )
+}
+
+/// Reads the prices.
+pub fn market(path: &Path) -> CommandResult<Arc<Market>> {
+    CsvSource::new(path)
+        .read()
+        .map(Arc::new)
+        .map_err(|error| CommandFailure::usage("PriceError", error))
+}
+
+/// The runtime that everything asynchronous runs on.
+pub fn runtime() -> CommandResult<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().map_err(|error| CommandFailure::failed("RuntimeError", error))
+}
+
+/// A market that is at hand already, as a source of prices.
+pub fn source(market: &Arc<Market>) -> Arc<dyn PriceSource> {
+    Arc::new(Arc::clone(market))
+}

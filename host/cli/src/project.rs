@@ -1,0 +1,108 @@
+//! Where things lie.
+
+use crate::arguments::{Arguments, Data, State};
+use crate::failure::{CommandFailure, CommandResult};
+use crate::settings::Settings;
+use alchemiser_rules::Routes;
+use alchemiser_worker::Book;
+use std::path::{Path, PathBuf};
+
+/// A project: a folder with `routes.toml`, a book of strategies, settings.
+pub struct Project {
+    root: PathBuf,
+    /// The effective settings.
+    pub settings: Settings,
+}
+
+impl Project {
+    /// What makes a folder a project.
+    const MARK: &'static str = "routes.toml";
+
+    /// Finds the project and reads its settings.
+    pub fn open(arguments: &Arguments) -> CommandResult<Self> {
+        let root = match &arguments.project {
+            Some(root) if root.join(Self::MARK).is_file() => root.clone(),
+            Some(root) => {
+                let message = format!("there is no `{}` in {}", Self::MARK, root.display());
+                return Err(CommandFailure::usage("NoProject", message));
+            }
+            None => nearest(Self::MARK).ok_or_else(|| {
+                CommandFailure::usage(
+                    "NoProject",
+                    format!(
+                        "there is no `{}` in this folder nor above it; go to the project's folder \
+                         or name it with `--project`",
+                        Self::MARK
+                    ),
+                )
+            })?,
+        };
+        let settings = Settings::load(&root.join("alchemiser.toml"))?;
+        Ok(Self { root, settings })
+    }
+
+    /// The project's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> CommandResult<Routes> {
+        let path = self.root.join(Self::MARK);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            CommandFailure::usage("RoutesError", format!("{}: {error}", path.display()))
+        })?;
+        Routes::parse(&text, Self::MARK)
+            .map_err(|error| CommandFailure::usage("RoutesError", error))
+    }
+
+    /// The book of strategies.
+    pub fn book(&self) -> CommandResult<Book> {
+        Book::load(&self.resolve(&self.settings.strategy.book))
+            .map_err(|error| CommandFailure::usage("BookError", error))
+    }
+
+    /// Where a plugin's component lies.
+    pub fn plugin(&self, name: &str) -> PathBuf {
+        self.plugins().join(format!("{name}.wasm"))
+    }
+
+    /// Where the components of plugins lie.
+    pub fn plugins(&self) -> PathBuf {
+        self.resolve(&self.settings.plugins.directory)
+    }
+
+    /// Where prices come from: the flag, else the settings.
+    pub fn data(&self, data: &Data) -> PathBuf {
+        data.data
+            .clone()
+            .unwrap_or_else(|| self.resolve(&self.settings.data.path))
+    }
+
+    /// Where the state is kept: the flag, else the settings.
+    pub fn state(&self, state: &State) -> PathBuf {
+        state
+            .state
+            .clone()
+            .unwrap_or_else(|| self.resolve(&self.settings.app.state))
+    }
+
+    /// Paths in settings are relative to the project.
+    fn resolve(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+}
+
+/// The nearest folder, from here upwards, that holds a file.
+fn nearest(file: &str) -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let found = here
+        .ancestors()
+        .find(|folder| folder.join(file).is_file())?;
+    // Paths are printed; short ones read better.
+    Some(if found == here {
+        PathBuf::new()
+    } else {
+        found.to_owned()
+    })
+}

@@ -1,0 +1,311 @@
+//! What a workflow did, for a person: weights and why, target, plan, fills,
+//! account, events. All of it comes from the workflow's own events.
+
+use crate::output::{Align, Table, fixed, grouped, percent};
+use crate::{reasons, trace};
+use alchemiser_events::{
+    Decimal, ExecutionData, Money, OrderResult, Payload, PlanAction, Price, Quantity,
+    RebalancePlanned, Side, SignalGenerated, StrategyResult, WorkflowFailed,
+};
+use alchemiser_local::{Queries, TracedEvent, WorkflowRecord};
+use alchemiser_sandbox::Explanation;
+use alchemiser_worker::{StoreError, WorkflowState};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A workflow with its events.
+pub struct Report {
+    record: WorkflowRecord,
+    events: Vec<TracedEvent>,
+    explanations: Vec<Option<Explanation>>,
+}
+
+impl Report {
+    /// Gathers what is to be said.
+    pub fn new(record: WorkflowRecord, queries: &Queries) -> Result<Self, StoreError> {
+        let events = queries.trace(&record.workflow.correlation_id)?;
+        let explanations = signal(&events)
+            .into_iter()
+            .flat_map(|signal| &signal.signals_data.strategies)
+            .map(|strategy| explanation(strategy, queries))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            record,
+            events,
+            explanations,
+        })
+    }
+
+    /// Why the workflow failed, if it did.
+    pub fn failure(&self) -> Option<&WorkflowFailed> {
+        payloads(&self.events).find_map(|payload| match payload {
+            Payload::WorkflowFailed(failed) => Some(failed),
+            _ => None,
+        })
+    }
+
+    /// Prints all of it.
+    pub fn print(&self) {
+        if let Some(signal) = signal(&self.events) {
+            self.strategies(signal);
+            target(signal);
+        }
+        let planned = planned(&self.events);
+        if let Some(planned) = planned {
+            plan(planned);
+        }
+        if let Some(data) = self.execution() {
+            fills(data);
+            if let Some(planned) = planned {
+                account(planned, data);
+            }
+        }
+        if let Some(failed) = self.failure() {
+            println!("\nFailed at {}", failed.failure_step);
+            println!("  {}: {}", failed.error.class, failed.failure_reason);
+        }
+        println!("\nEvents");
+        trace::print(&self.events);
+    }
+
+    /// The gist, for scripts.
+    pub fn json(&self) -> Value {
+        let workflow = &self.record.workflow;
+        let mut summary = json!({
+            "workflow": workflow.correlation_id,
+            "session": workflow.session(),
+            "state": workflow.state,
+            "account": workflow.account,
+            "events": self.events.len(),
+        });
+        if let Some(signal) = signal(&self.events) {
+            summary["targets"] = json!(signal.consolidated_portfolio.target_allocations);
+        }
+        if let Some(planned) = planned(&self.events) {
+            summary["portfolio_value"] = json!(planned.rebalance_plan.total_portfolio_value);
+        }
+        if let Some(data) = self.execution() {
+            summary["orders_placed"] = json!(data.orders_placed);
+            summary["orders_filled"] = json!(data.orders_succeeded);
+            summary["traded"] = json!(data.total_trade_value);
+            summary["cash_before"] = json!(data.cash_before);
+            summary["cash_after"] = json!(data.cash_after);
+        }
+        if let Some(failed) = self.failure() {
+            summary["error"] = crate::failure::error_json(&failed.error);
+        }
+        summary
+    }
+
+    /// Whether it reached its goal.
+    pub fn completed(&self) -> bool {
+        self.record.workflow.state == WorkflowState::Completed
+    }
+
+    fn execution(&self) -> Option<&ExecutionData> {
+        payloads(&self.events).find_map(|payload| match payload {
+            Payload::TradeExecuted(trade) => Some(&trade.execution_data),
+            _ => None,
+        })
+    }
+
+    fn strategies(&self, signal: &SignalGenerated) {
+        println!("\nStrategies");
+        let results = &signal.signals_data.strategies;
+        let width = results
+            .iter()
+            .map(|result| result.strategy_id.as_str().chars().count())
+            .max()
+            .unwrap_or(0);
+        for (result, explanation) in results.iter().zip(&self.explanations) {
+            println!(
+                "  {:<width$}  {:>8} of the book  {}",
+                result.strategy_id,
+                percent(result.weight.decimal()),
+                weights(result)
+            );
+            if let Some(explanation) = explanation {
+                reasons::print(explanation);
+            }
+        }
+    }
+}
+
+fn weights(result: &StrategyResult) -> String {
+    let mut weights: Vec<_> = result.allocation.iter().collect();
+    weights.sort_by(|(_, left), (_, right)| right.cmp(left));
+    if weights.is_empty() {
+        return "holds nothing".to_owned();
+    }
+    weights
+        .into_iter()
+        .map(|(symbol, weight)| format!("{symbol} {}", percent(weight.decimal())))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn target(signal: &SignalGenerated) {
+    println!("\nTarget");
+    let mut table = Table::new(&[Align::Left, Align::Right, Align::Left]);
+    let mut invested = Decimal::ZERO;
+    for target in &signal.signals_data.signals {
+        invested += target.target_weight.decimal();
+        let contributions: Vec<String> = target
+            .contributing
+            .iter()
+            .map(|(name, weight)| format!("{name} {}", percent(weight.decimal())))
+            .collect();
+        table.row([
+            target.symbol.to_string(),
+            percent(target.target_weight.decimal()),
+            contributions.join(", "),
+        ]);
+    }
+    let rest = Decimal::ONE - invested;
+    if !rest.is_zero() {
+        table.row(["uninvested".to_owned(), percent(rest), String::new()]);
+    }
+    table.print();
+}
+
+fn plan(planned: &RebalancePlanned) {
+    let plan = &planned.rebalance_plan;
+    println!(
+        "\nPlan for a portfolio of {}",
+        grouped(plan.total_portfolio_value)
+    );
+    let mut table = Table::new(&[
+        Align::Left,
+        Align::Left,
+        Align::Right,
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+    ]);
+    for item in &plan.items {
+        let change = match item.action {
+            PlanAction::Hold => String::new(),
+            PlanAction::Buy | PlanAction::Sell => {
+                format!("{} to {} shares", item.current_qty, item.target_qty)
+            }
+        };
+        table.row([
+            item.action.to_string(),
+            item.symbol.to_string(),
+            grouped(item.trade_amount),
+            change,
+            percent(item.current_weight.decimal()),
+            "to".to_owned(),
+            percent(item.target_weight.decimal()),
+        ]);
+    }
+    if table.is_empty() {
+        println!("  nothing is held and nothing is wanted");
+    }
+    table.print();
+}
+
+fn fills(data: &ExecutionData) {
+    println!(
+        "\nFills: {} of {} orders, {} traded",
+        data.orders_succeeded,
+        data.orders_placed,
+        grouped(data.total_trade_value)
+    );
+    let mut table = Table::new(&[
+        Align::Left,
+        Align::Left,
+        Align::Right,
+        Align::Left,
+        Align::Right,
+        Align::Left,
+    ]);
+    for order in &data.orders {
+        let price = order.avg_fill_price.map_or_else(String::new, |price| {
+            format!("at {}", fixed(price.decimal(), 4))
+        });
+        table.row([
+            order.action.to_string(),
+            order.symbol.to_string(),
+            order.filled_qty.to_string(),
+            price,
+            grouped(order.trade_amount),
+            order.error_message.clone().unwrap_or_default(),
+        ]);
+    }
+    table.print();
+}
+
+/// The account before and after, both valued at the plan's prices.
+fn account(planned: &RebalancePlanned, data: &ExecutionData) {
+    let fills: BTreeMap<_, &OrderResult> = data
+        .orders
+        .iter()
+        .map(|order| (&order.symbol, order))
+        .collect();
+    let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Right]);
+    let (mut before, mut after) = (data.cash_before, data.cash_after);
+    let mut positions = Vec::new();
+    for item in &planned.rebalance_plan.items {
+        let held = held_after(item.current_qty, fills.get(&item.symbol).copied());
+        let value = |quantity: Quantity, price: Price| quantity.at(price);
+        let was = value(item.current_qty, item.reference_price);
+        let is = value(held, item.reference_price);
+        before = before + was;
+        after = after + is;
+        if was != Money::ZERO || is != Money::ZERO {
+            positions.push((item.symbol.to_string(), was, is));
+        }
+    }
+    positions.sort();
+    println!("\nAccount");
+    let mut row = |name: &str, was: Money, is: Money| {
+        table.row([name.to_owned(), grouped(was), "to".to_owned(), grouped(is)]);
+    };
+    row("cash", data.cash_before, data.cash_after);
+    for (symbol, was, is) in &positions {
+        row(symbol, *was, *is);
+    }
+    row("total", before, after);
+    table.print();
+}
+
+fn held_after(before: Quantity, order: Option<&OrderResult>) -> Quantity {
+    match order {
+        Some(order) if order.action == Side::Buy => before + order.filled_qty,
+        Some(order) => before.saturating_sub(order.filled_qty),
+        None => before,
+    }
+}
+
+fn payloads(events: &[TracedEvent]) -> impl Iterator<Item = &Payload> {
+    events.iter().map(|event| &event.record.event.payload)
+}
+
+fn signal(events: &[TracedEvent]) -> Option<&SignalGenerated> {
+    payloads(events).find_map(|payload| match payload {
+        Payload::SignalGenerated(signal) => Some(signal),
+        _ => None,
+    })
+}
+
+fn planned(events: &[TracedEvent]) -> Option<&RebalancePlanned> {
+    payloads(events).find_map(|payload| match payload {
+        Payload::RebalancePlanned(planned) => Some(planned),
+        _ => None,
+    })
+}
+
+fn explanation(
+    strategy: &StrategyResult,
+    queries: &Queries,
+) -> Result<Option<Explanation>, StoreError> {
+    let Some(reference) = &strategy.trace_id else {
+        return Ok(None);
+    };
+    let content = queries.blob(reference)?;
+    serde_json::from_slice(&content)
+        .map(Some)
+        .map_err(|error| StoreError::Damaged(format!("{}: {error}", reference.sha256)))
+}
