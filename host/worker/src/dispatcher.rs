@@ -155,6 +155,14 @@ impl Delivery<'_> {
             .check_producer()
             .map_err(|error| Failure::permanent("WrongProducer", error))?;
 
+        let state = self.workflow.map(|workflow| workflow.state);
+        let admission = admission(step, state);
+        if admission == Admission::Past {
+            return Ok(Outcome::nothing(format!(
+                "the workflow is {} already",
+                state.map_or("unknown", WorkflowState::name)
+            )));
+        }
         // What was never begun in time must not begin now; what a crash cut
         // short must be brought to its end.
         let (rule, policy) = &self.rule;
@@ -168,27 +176,20 @@ impl Delivery<'_> {
                 ),
             ));
         }
-        let state = self.workflow.map(|workflow| workflow.state);
-        match admission(step, state) {
-            Admission::Proceed => {
-                let context = Context {
-                    workflow: self.workflow,
-                    claimed: self.claimed,
-                };
-                handler.handle(self.event, &context).await
-            }
-            Admission::Past => Ok(Outcome::nothing(format!(
-                "the workflow is {} already",
-                state.map_or("unknown", WorkflowState::name)
-            ))),
-            Admission::Early => Err(Failure::transient(
+        if admission == Admission::Early {
+            return Err(Failure::transient(
                 "OutOfOrder",
                 format!(
                     "the workflow is only {}",
                     state.map_or("unknown", WorkflowState::name)
                 ),
-            )),
+            ));
         }
+        let context = Context {
+            workflow: self.workflow,
+            claimed: self.claimed,
+        };
+        handler.handle(self.event, &context).await
     }
 
     fn handler(&self) -> Result<&dyn Handler, Failure> {
@@ -236,9 +237,12 @@ impl Delivery<'_> {
         let unfinished = self
             .workflow
             .is_some_and(|workflow| !workflow.state.is_terminal());
+        // An event that its source may not emit says nothing of the workflow.
+        let genuine = self.event.check_producer().is_ok();
         let failed = self
             .declared()
-            .filter(|(_, step)| unfinished && step.emits.contains(&EventType::WorkflowFailed))
+            .filter(|(_, step)| step.emits.contains(&EventType::WorkflowFailed))
+            .filter(|_| unfinished && genuine)
             .map(|(handler, _)| self.workflow_failed(handler, &failure));
         let next = failed.as_ref().map(|_| WorkflowState::Failed);
         Commit::Dead {
@@ -261,7 +265,12 @@ impl Delivery<'_> {
             error: failure.detail().clone(),
             original_event_type: self.event.event_type(),
             original_event_id: self.event.header.event_id.clone(),
-            execution_data: None,
+            // What was traded is told even when its report could not be
+            // delivered.
+            execution_data: match &self.event.payload {
+                Payload::TradeExecuted(trade) => Some(trade.execution_data.clone()),
+                _ => None,
+            },
         })
         .into()
     }
