@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::print_stderr)]
 
+pub mod handmade;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -34,6 +36,18 @@ pub fn core_module(package: &str) -> Vec<u8> {
         .join(package.replace('-', "_"))
         .with_extension("wasm");
     std::fs::read(module).expect("cargo has just built it")
+}
+
+/// The component of a plugin's core module.
+///
+/// # Panics
+/// The module was not built with the SDK.
+#[must_use]
+pub fn component(core_module: &[u8]) -> Vec<u8> {
+    wit_component::ComponentEncoder::default()
+        .module(core_module)
+        .and_then(|mut encoder| encoder.encode())
+        .expect("the module fits the contract")
 }
 
 /// The root of this workspace.
