@@ -61,7 +61,10 @@ impl State {
         &'a self,
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> impl Iterator<Item = &'a str> {
-        let path = self.path.to_str().expect("temporary folders have plain names");
+        let path = self
+            .path
+            .to_str()
+            .expect("temporary folders have plain names");
         arguments.into_iter().chain(["--state", path])
     }
 
@@ -119,17 +122,14 @@ impl State {
             .collect()
     }
 
-    fn rows<T>(
-        &self,
-        query: &str,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Vec<T> {
+    fn rows<T>(&self, query: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
         let database = self.path.join("alchemiser.db");
         let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .expect("the state directory has a database");
         let mut statement = connection.prepare(query).expect("the tables are there");
         let rows = statement.query_map([], read).expect("the query is right");
-        rows.collect::<Result<_, _>>().expect("the rows can be read")
+        rows.collect::<Result<_, _>>()
+            .expect("the rows can be read")
     }
 }
 

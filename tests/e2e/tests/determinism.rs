@@ -55,7 +55,9 @@ fn accounts_have_ids_of_their_own() {
         let orders = state.orders();
         assert!(!orders.is_empty());
         let events = events.iter().map(|event| event["event_id"].to_string());
-        let orders = orders.iter().map(|order| order["client_order_id"].to_string());
+        let orders = orders
+            .iter()
+            .map(|order| order["client_order_id"].to_string());
         events.chain(orders).collect::<Vec<String>>()
     };
     let (first, second) = (ids("first"), ids("second"));

@@ -154,7 +154,10 @@ fn a_killed_run_is_brought_to_its_end() {
         count_interrupted(&mut interrupted, &state, &alchemiser, DATE);
     }
     eprintln!("{hits} of {KILLS} kills hit, and interrupted {interrupted:?}; {pace:?}");
-    assert!(hits >= KILLS / 3, "most kills come too late to prove anything");
+    assert!(
+        hits >= KILLS / 3,
+        "most kills come too late to prove anything"
+    );
     assert!(!interrupted.is_empty(), "no kill hit a step");
 }
 
@@ -202,14 +205,27 @@ fn the_next_session_waits_for_the_one_before() {
     let mut random = random();
     let finished_first = (0..100).any(|_| {
         let state = State::new();
-        kill(&state, &alchemiser, DATES[0], paces[0], Since::Database, &mut random);
-        let next = state.call(&alchemiser, ["run", "--date", DATES[1]]).exits(0);
+        kill(
+            &state,
+            &alchemiser,
+            DATES[0],
+            paces[0],
+            Since::Database,
+            &mut random,
+        );
+        let next = state
+            .call(&alchemiser, ["run", "--date", DATES[1]])
+            .exits(0);
         let outcome = Outcome::of(&state, &alchemiser);
         // Killed before its first event, the first session never was.
         if outcome.archive.contains(DATES[0]) {
             assert_eq!(outcome, expected, "{paces:?}");
         }
-        next.stdout.contains(&format!("Finishing dev-paper-{}-1600 first", DATES[0]))
+        next.stdout
+            .contains(&format!("Finishing dev-paper-{}-1600 first", DATES[0]))
     });
-    assert!(finished_first, "no kill hit between the first event and the last");
+    assert!(
+        finished_first,
+        "no kill hit between the first event and the last"
+    );
 }

@@ -183,10 +183,14 @@ fn the_account_adds_up_over_two_dozen_sessions() {
     }
     assert!(walk.orders > 50, "a month of March 2020 has trades");
     let sold = walk.state.ledger();
-    let sold = sold.iter().filter(|entry| entry["order"]["action"] == "SELL");
+    let sold = sold
+        .iter()
+        .filter(|entry| entry["order"]["action"] == "SELL");
     assert!(sold.count() > 10);
 
-    let listed = walk.state.call(&walk.alchemiser, ["workflow", "list", "--json"]);
+    let listed = walk
+        .state
+        .call(&walk.alchemiser, ["workflow", "list", "--json"]);
     let listed = listed.exits(0).lines();
     let expected: BTreeSet<String> = dates.iter().map(|date| workflow(date)).collect();
     let found: BTreeSet<String> = listed
@@ -208,7 +212,10 @@ fn a_session_is_not_done_twice() {
         let again = walk.state.run(&walk.alchemiser, date).exits(0).line();
         assert_eq!(again["already_completed"], true);
         assert_eq!(again["workflow"], workflow(date));
-        let again = walk.state.call(&walk.alchemiser, ["run", "--date", date]).exits(0);
+        let again = walk
+            .state
+            .call(&walk.alchemiser, ["run", "--date", date])
+            .exits(0);
         assert!(again.stdout.contains("already completed"), "{again:#?}");
 
         assert_eq!(walk.state.archive(&walk.alchemiser), archive);

@@ -82,7 +82,11 @@ fn fails(project: &Project, plugin: &str, component: &[u8], expected: &Expected<
         .collect();
     assert_eq!(
         types,
-        ["WorkflowStarted", "WorkflowFailed", "TradingNotificationRequested"]
+        [
+            "WorkflowStarted",
+            "WorkflowFailed",
+            "TradingNotificationRequested"
+        ]
     );
     let failed = &events[1];
     let error = &failed["error"];
@@ -283,8 +287,14 @@ fn explanation_flood() {
 #[test]
 fn what_fails_while_it_loads_is_refused() {
     for (parameters, class) in [
-        ("behaviour = \"endless-loop\"\nduring = \"load\"", "TimeLimit"),
-        ("behaviour = \"memory-bomb\"\nduring = \"load\"", "MemoryLimit"),
+        (
+            "behaviour = \"endless-loop\"\nduring = \"load\"",
+            "TimeLimit",
+        ),
+        (
+            "behaviour = \"memory-bomb\"\nduring = \"load\"",
+            "MemoryLimit",
+        ),
         ("behaviour = \"panic\"\nduring = \"load\"", "Trap"),
         ("behaviour = \"panic\"\nduring = \"requirements\"", "Trap"),
         ("behaviour = \"behave\"\nspeed = 3", "ParameterError"),

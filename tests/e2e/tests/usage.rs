@@ -22,13 +22,7 @@ impl Refusals {
     /// Calls something on a new state, which must be refused before anything
     /// is written.
     #[track_caller]
-    fn call(
-        &mut self,
-        what: &str,
-        project: &Project,
-        alchemiser: &Alchemiser,
-        arguments: &[&str],
-    ) {
+    fn call(&mut self, what: &str, project: &Project, alchemiser: &Alchemiser, arguments: &[&str]) {
         let state = State::new();
         let refused = state.call(alchemiser, arguments.iter().copied());
         self.note(what, project, refused);
@@ -94,18 +88,44 @@ fn dates() {
     }
     for (what, arguments) in [
         ("no date at all", &["evaluate", "trend"][..]),
-        ("half a range", &["evaluate", "trend", "--from", "2022-12-01"]),
+        (
+            "half a range",
+            &["evaluate", "trend", "--from", "2022-12-01"],
+        ),
         (
             "a range that ends before it begins",
-            &["evaluate", "trend", "--from", "2022-12-28", "--to", "2022-12-01"],
+            &[
+                "evaluate",
+                "trend",
+                "--from",
+                "2022-12-28",
+                "--to",
+                "2022-12-01",
+            ],
         ),
         (
             "a range without sessions",
-            &["evaluate", "trend", "--from", "2022-12-24", "--to", "2022-12-26"],
+            &[
+                "evaluate",
+                "trend",
+                "--from",
+                "2022-12-24",
+                "--to",
+                "2022-12-26",
+            ],
         ),
         (
             "a date and a range",
-            &["evaluate", "trend", "--date", "2022-12-28", "--from", "2022-12-01", "--to", "2022-12-02"],
+            &[
+                "evaluate",
+                "trend",
+                "--date",
+                "2022-12-28",
+                "--from",
+                "2022-12-01",
+                "--to",
+                "2022-12-02",
+            ],
         ),
     ] {
         refusals.note(what, &project, alchemiser.call(arguments));
@@ -136,8 +156,14 @@ fn indicators() {
     let project = Project::new();
     for (what, indicator) in [
         ("an unknown indicator", &["rsj", "SP500"][..]),
-        ("a window that does not suit it", &["rsi", "SP500", "--window", "0"]),
-        ("a window that is no number", &["rsi", "SP500", "--window", "ten"]),
+        (
+            "a window that does not suit it",
+            &["rsi", "SP500", "--window", "0"],
+        ),
+        (
+            "a window that is no number",
+            &["rsi", "SP500", "--window", "ten"],
+        ),
         ("a symbol that cannot be one", &["rsi", "S P"]),
         ("no symbol", &["rsi"]),
     ] {
@@ -155,8 +181,14 @@ fn commands() {
     for (what, arguments) in [
         ("an unknown command", &["rum"][..]),
         ("an unknown flag", &["run", "--dat", "2022-12-28"]),
-        ("an unknown type of event", &["events", "list", "--event-type", "SignalGenerate"]),
-        ("a folder that is no project", &["--project", "strategies", "run"]),
+        (
+            "an unknown type of event",
+            &["events", "list", "--event-type", "SignalGenerate"],
+        ),
+        (
+            "a folder that is no project",
+            &["--project", "strategies", "run"],
+        ),
     ] {
         refusals.note(what, &project, alchemiser.call(arguments));
     }
@@ -173,25 +205,47 @@ fn books() {
         ("no TOML", "[[strategy]\nname =".to_owned()),
         ("empty", String::new()),
         ("a slip of the pen", book("fiel = \"trend.clj\"")),
-        ("an unknown table", "[[strategies]]\nname = \"mine\"\n".to_owned()),
+        (
+            "an unknown table",
+            "[[strategies]]\nname = \"mine\"\n".to_owned(),
+        ),
         ("neither file nor plugin", book("")),
-        ("no name", "[[strategy]]\nweight = 0.5\nfile = \"trend.clj\"\n".to_owned()),
-        ("an empty name", "[[strategy]]\nname = \"\"\nweight = 0.5\nfile = \"trend.clj\"\n".to_owned()),
-        ("no weight", "[[strategy]]\nname = \"mine\"\nfile = \"trend.clj\"\n".to_owned()),
-        ("the same name twice", format!("{0}{0}", book("file = \"trend.clj\""))),
+        (
+            "no name",
+            "[[strategy]]\nweight = 0.5\nfile = \"trend.clj\"\n".to_owned(),
+        ),
+        (
+            "an empty name",
+            "[[strategy]]\nname = \"\"\nweight = 0.5\nfile = \"trend.clj\"\n".to_owned(),
+        ),
+        (
+            "no weight",
+            "[[strategy]]\nname = \"mine\"\nfile = \"trend.clj\"\n".to_owned(),
+        ),
+        (
+            "the same name twice",
+            format!("{0}{0}", book("file = \"trend.clj\"")),
+        ),
         ("a file that is not there", book("file = \"carousel.clj\"")),
         ("a plugin that is not there", book("plugin = \"carousel\"")),
         ("a portfolio plugin", book("plugin = \"rebalance\"")),
         ("a parameter that is missing", book("plugin = \"momentum\"")),
         (
             "an unknown parameter",
-            book("plugin = \"momentum\"\nparameters = { symbols = [\"AAPL\"], lokback = 20, top = 1 }"),
+            book(
+                "plugin = \"momentum\"\nparameters = { symbols = [\"AAPL\"], lokback = 20, top = 1 }",
+            ),
         ),
         (
             "a parameter out of range",
-            book("plugin = \"momentum\"\nparameters = { symbols = [\"AAPL\"], lookback = 0, top = 1 }"),
+            book(
+                "plugin = \"momentum\"\nparameters = { symbols = [\"AAPL\"], lookback = 0, top = 1 }",
+            ),
         ),
-        ("parameters for a file", book("file = \"trend.clj\"\nparameters = { top = 1 }")),
+        (
+            "parameters for a file",
+            book("file = \"trend.clj\"\nparameters = { top = 1 }"),
+        ),
         (
             "weights above 1",
             format!(
@@ -200,9 +254,18 @@ fn books() {
                 "[[strategy]]\nname = \"other\"\nweight = 0.6\nfile = \"trend.clj\"\n"
             ),
         ),
-        ("a weight of 0", "[[strategy]]\nname = \"mine\"\nweight = 0\nfile = \"trend.clj\"\n".to_owned()),
-        ("a weight that is no number", "[[strategy]]\nname = \"mine\"\nweight = \"half\"\nfile = \"trend.clj\"\n".to_owned()),
-        ("a weight of NaN", "[[strategy]]\nname = \"mine\"\nweight = nan\nfile = \"trend.clj\"\n".to_owned()),
+        (
+            "a weight of 0",
+            "[[strategy]]\nname = \"mine\"\nweight = 0\nfile = \"trend.clj\"\n".to_owned(),
+        ),
+        (
+            "a weight that is no number",
+            "[[strategy]]\nname = \"mine\"\nweight = \"half\"\nfile = \"trend.clj\"\n".to_owned(),
+        ),
+        (
+            "a weight of NaN",
+            "[[strategy]]\nname = \"mine\"\nweight = nan\nfile = \"trend.clj\"\n".to_owned(),
+        ),
     ] {
         project.write("strategies/book.toml", text);
         refusals.run(what, &project);
@@ -236,7 +299,9 @@ fn strategy_files() {
 fn plugin_files() {
     let mut refusals = Refusals::default();
     let module = b"\0asm\x01\0\0\0";
-    let project = Project::new().plugin("mine", b"").book(&book("plugin = \"mine\""));
+    let project = Project::new()
+        .plugin("mine", b"")
+        .book(&book("plugin = \"mine\""));
     for (what, bytes) in [
         ("empty", &b""[..]),
         ("a text", b"I am a text, and no plugin.\n"),
@@ -256,7 +321,10 @@ fn plugin_files() {
         project.remove(&format!("plugins/{name}.wasm"));
         refusals.run(&format!("no `{name}`"), &project);
         let shipped = e2e::plugins().join(format!("{name}.wasm"));
-        project.write(&format!("plugins/{name}.wasm"), std::fs::read(shipped).unwrap_or_default());
+        project.write(
+            &format!("plugins/{name}.wasm"),
+            std::fs::read(shipped).unwrap_or_default(),
+        );
     }
     project.write("plugins/rebalance.wasm", module);
     refusals.run("a planner that is no component", &project);
@@ -269,21 +337,73 @@ fn prices() {
     let project = Project::new();
     let alchemiser = project.alchemiser();
     for (what, file, text) in [
-        ("unsorted", "closes.csv", "date,AAPL,MSFT\n2020-01-03,1,2\n2020-01-02,1,2\n"),
-        ("a date twice", "closes.csv", "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-02,1,2\n"),
-        ("a price of 0", "closes.csv", "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,1,0\n"),
-        ("a price below 0", "closes.csv", "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,-1,2\n"),
-        ("a price that is none", "closes.csv", "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,nan,2\n"),
-        ("a cell too few", "closes.csv", "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,1\n"),
-        ("a cell too many", "closes.csv", "date,AAPL,MSFT\n2020-01-02,1,2,3\n"),
-        ("no date column", "closes.csv", "day,AAPL,MSFT\n2020-01-02,1,2\n"),
-        ("a symbol twice", "closes.csv", "date,AAPL,AAPL\n2020-01-02,1,2\n"),
-        ("another notation of dates", "closes.csv", "date,AAPL\n01/02/2020,1\n"),
+        (
+            "unsorted",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-03,1,2\n2020-01-02,1,2\n",
+        ),
+        (
+            "a date twice",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-02,1,2\n",
+        ),
+        (
+            "a price of 0",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,1,0\n",
+        ),
+        (
+            "a price below 0",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,-1,2\n",
+        ),
+        (
+            "a price that is none",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,nan,2\n",
+        ),
+        (
+            "a cell too few",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-02,1,2\n2020-01-03,1\n",
+        ),
+        (
+            "a cell too many",
+            "closes.csv",
+            "date,AAPL,MSFT\n2020-01-02,1,2,3\n",
+        ),
+        (
+            "no date column",
+            "closes.csv",
+            "day,AAPL,MSFT\n2020-01-02,1,2\n",
+        ),
+        (
+            "a symbol twice",
+            "closes.csv",
+            "date,AAPL,AAPL\n2020-01-02,1,2\n",
+        ),
+        (
+            "another notation of dates",
+            "closes.csv",
+            "date,AAPL\n01/02/2020,1\n",
+        ),
         ("nothing but a heading", "closes.csv", "date,AAPL\n"),
         ("empty", "closes.csv", ""),
-        ("no close column", "AAPL.csv", "date,open,volume\n2020-01-02,1,2\n"),
-        ("unsorted, one symbol", "AAPL.csv", "date,close\n2020-01-03,1\n2020-01-02,1\n"),
-        ("a price of 0, one symbol", "AAPL.csv", "date,open,close\n2020-01-02,1,1\n2020-01-03,1,0\n"),
+        (
+            "no close column",
+            "AAPL.csv",
+            "date,open,volume\n2020-01-02,1,2\n",
+        ),
+        (
+            "unsorted, one symbol",
+            "AAPL.csv",
+            "date,close\n2020-01-03,1\n2020-01-02,1\n",
+        ),
+        (
+            "a price of 0, one symbol",
+            "AAPL.csv",
+            "date,open,close\n2020-01-02,1,1\n2020-01-03,1,0\n",
+        ),
         ("no prices", "notes.txt", "none\n"),
     ] {
         let name = format!("prices/{file}");
@@ -291,10 +411,21 @@ fn prices() {
         refusals.call(what, &project, &alchemiser, &["run", "--data", "prices"]);
         project.remove(&name);
     }
-    refusals.call("no such folder", &project, &alchemiser, &["run", "--data", "no-prices"]);
+    refusals.call(
+        "no such folder",
+        &project,
+        &alchemiser,
+        &["run", "--data", "no-prices"],
+    );
     for (what, text) in [
-        ("a slip of the pen among instruments", "AAPL = { tradeable = false }\n"),
-        ("an instrument without prices", "CASH = { tradable = false }\n"),
+        (
+            "a slip of the pen among instruments",
+            "AAPL = { tradeable = false }\n",
+        ),
+        (
+            "an instrument without prices",
+            "CASH = { tradable = false }\n",
+        ),
     ] {
         project.write("prices/closes.csv", "date,AAPL\n2020-01-02,1\n");
         project.write("prices/instruments.toml", text);
@@ -311,11 +442,20 @@ fn settings_in_the_file() {
         ("a section mistyped", "[papr]\nstarting_cash = 1"),
         ("an unknown key", "[paper]\nleverage = 3"),
         ("a number that is none", "[paper]\nstarting_cash = \"much\""),
-        ("a number of the wrong kind", "[strategy]\nworkers = \"many\""),
+        (
+            "a number of the wrong kind",
+            "[strategy]\nworkers = \"many\"",
+        ),
         ("no TOML", "[paper\nstarting_cash = 1"),
         ("a limit mistyped", "[sandbox.limits]\nmemory_mb = 1"),
-        ("a limit of a plugin mistyped", "[sandbox.plugin.dsl]\nmemory_mb = 1"),
-        ("a strategy plugin that should plan", "plugins.portfolio = \"momentum\""),
+        (
+            "a limit of a plugin mistyped",
+            "[sandbox.plugin.dsl]\nmemory_mb = 1",
+        ),
+        (
+            "a strategy plugin that should plan",
+            "plugins.portfolio = \"momentum\"",
+        ),
     ] {
         let project = Project::new().settings(settings);
         refusals.run(what, &project);
@@ -341,7 +481,10 @@ fn settings_in_the_environment() {
     assert_messages!(refusals);
 
     // What is not ours is nobody's mistake.
-    let alchemiser = project.alchemiser().with("PAPERS__SIZE", "A4").with("PAPER", "1");
+    let alchemiser = project
+        .alchemiser()
+        .with("PAPERS__SIZE", "A4")
+        .with("PAPER", "1");
     let _ = alchemiser.call(["rules", "check"]).exits(0);
 }
 
@@ -352,12 +495,36 @@ fn routes() {
     let shipped = std::fs::read_to_string(project.path().join("routes.toml")).unwrap();
     for (what, from, to) in [
         ("no TOML", "[targets]", "[targets"),
-        ("a target that is not there", "target = \"portfolio\"", "target = \"portfolo\""),
-        ("a slip of the pen", "max_age_seconds = 600", "max_age_second = 600"),
-        ("too many attempts", "retry_attempts = 3\nmax_age_seconds = 600", "retry_attempts = 186\nmax_age_seconds = 600"),
-        ("an unknown operator", "[\"SignalGenerated\"]", "[{ wildcrd = \"Signal*\" }]"),
-        ("a pattern that is no list", "[\"SignalGenerated\"]", "\"SignalGenerated\""),
-        ("a name twice", "name = \"signal-generated\"", "name = \"workflow-started\""),
+        (
+            "a target that is not there",
+            "target = \"portfolio\"",
+            "target = \"portfolo\"",
+        ),
+        (
+            "a slip of the pen",
+            "max_age_seconds = 600",
+            "max_age_second = 600",
+        ),
+        (
+            "too many attempts",
+            "retry_attempts = 3\nmax_age_seconds = 600",
+            "retry_attempts = 186\nmax_age_seconds = 600",
+        ),
+        (
+            "an unknown operator",
+            "[\"SignalGenerated\"]",
+            "[{ wildcrd = \"Signal*\" }]",
+        ),
+        (
+            "a pattern that is no list",
+            "[\"SignalGenerated\"]",
+            "\"SignalGenerated\"",
+        ),
+        (
+            "a name twice",
+            "name = \"signal-generated\"",
+            "name = \"workflow-started\"",
+        ),
     ] {
         let routes = shipped.replacen(from, to, 1);
         assert_ne!(routes, shipped, "{what}");
@@ -385,7 +552,11 @@ fn settings_out_of_range() {
         ("PORTFOLIO__MAX_POSITION", "1.5", "max_position"),
         ("PORTFOLIO__MIN_TRADE_PCT", "-0.01", "min_trade_pct"),
         ("PORTFOLIO__MIN_TRADE_USD", "-1", "min_trade_usd"),
-        ("PORTFOLIO__REBALANCE_THRESHOLD", "-0.01", "rebalance_threshold"),
+        (
+            "PORTFOLIO__REBALANCE_THRESHOLD",
+            "-0.01",
+            "rebalance_threshold",
+        ),
         ("SANDBOX__LIMITS__MEMORY_MIB", "100000000", "memory"),
         ("SANDBOX__LIMITS__MEMORY_MIB", "0", "memory"),
         ("SANDBOX__INSTANCES", "0", "instances"),
@@ -408,7 +579,12 @@ fn settings_out_of_range() {
 fn routes_that_lead_nowhere() {
     let project = Project::new();
     let shipped = std::fs::read_to_string(project.path().join("routes.toml")).unwrap();
-    for event in ["WorkflowStarted", "SignalGenerated", "RebalancePlanned", "TradeExecuted"] {
+    for event in [
+        "WorkflowStarted",
+        "SignalGenerated",
+        "RebalancePlanned",
+        "TradeExecuted",
+    ] {
         let pattern = format!("detail-type = [\"{event}\"]");
         let routes = shipped.replacen(&pattern, "detail-type = [\"Nothing\"]", 1);
         assert_ne!(routes, shipped);
@@ -428,9 +604,15 @@ fn errors_for_scripts() {
     let project = Project::new();
     for (arguments, class) in [
         (&["run", "--date", "2022-12-24"][..], "NotASession"),
-        (&["evaluate", "carousel", "--date", "2022-12-28"], "UnknownStrategy"),
+        (
+            &["evaluate", "carousel", "--date", "2022-12-28"],
+            "UnknownStrategy",
+        ),
         (&["run", "--data", "no-prices"], "PriceError"),
-        (&["indicator", "rsj", "SP500", "--date", "2022-12-28"], "ArgumentError"),
+        (
+            &["indicator", "rsj", "SP500", "--date", "2022-12-28"],
+            "ArgumentError",
+        ),
     ] {
         let arguments = [arguments, &["--json"]].concat();
         let refused = project.alchemiser().call(arguments).exits(2);
@@ -446,9 +628,10 @@ fn errors_for_scripts() {
 /// the first time that anybody can know.
 #[test]
 fn an_index_cannot_be_held() {
-    let project = Project::new()
-        .book(&book("file = \"mine.clj\""))
-        .file("strategies/mine.clj", "(defsymphony \"Mine\" {}\n  (asset \"SP500\"))");
+    let project = Project::new().book(&book("file = \"mine.clj\"")).file(
+        "strategies/mine.clj",
+        "(defsymphony \"Mine\" {}\n  (asset \"SP500\"))",
+    );
     let alchemiser = project.alchemiser();
     let state = State::new();
     let failed = state.run(&alchemiser, "2022-12-28").exits(1).line();
@@ -457,7 +640,14 @@ fn an_index_cannot_be_held() {
 
     let events = state.events(&alchemiser, "dev-paper-2022-12-28-1600");
     let types: Vec<&Value> = events.iter().map(|event| &event["event_type"]).collect();
-    assert_eq!(types, ["WorkflowStarted", "WorkflowFailed", "TradingNotificationRequested"]);
+    assert_eq!(
+        types,
+        [
+            "WorkflowStarted",
+            "WorkflowFailed",
+            "TradingNotificationRequested"
+        ]
+    );
     assert_eq!(events[1]["error"]["class"], "NotTradable");
     assert_eq!(events[2]["trading_success"], false);
     assert_eq!(state.orders(), Vec::<Value>::new());
@@ -480,7 +670,10 @@ fn looking_makes_no_state() {
     ] {
         let looked = state.call(&alchemiser, arguments.iter().copied());
         assert!(!looked.status.success());
-        assert!(looked.stderr.contains("`alchemiser run` creates it"), "{looked:#?}");
+        assert!(
+            looked.stderr.contains("`alchemiser run` creates it"),
+            "{looked:#?}"
+        );
         assert!(!state.path().exists());
     }
 }
@@ -495,6 +688,9 @@ fn other_folders_are_no_state() {
     assert!(refused.stderr.contains("holds other files"), "{refused:#?}");
     let refused = alchemiser.call(["run", "--state", "routes.toml"]);
     assert!(!refused.status.success());
-    assert!(refused.stderr.contains("is not a directory"), "{refused:#?}");
+    assert!(
+        refused.stderr.contains("is not a directory"),
+        "{refused:#?}"
+    );
     assert!(!project.path().join("strategies/alchemiser.db").exists());
 }
