@@ -150,10 +150,12 @@ impl Walk {
         }
         let sequences: Vec<&Value> = events.iter().map(|event| &event["sequence"]).collect();
         assert_eq!(json!(sequences), json!([1, 2, 3, 4, 5, 6]));
+        // New York's closing auction, in summer and in winter.
+        let summer = ("2020-03-08".."2020-11-01").contains(&date);
+        let hour = if summer { 20 } else { 21 };
         for event in &events {
             assert_eq!(event["correlation_id"], workflow(date));
-            // The closing auction, in winter.
-            assert_eq!(event["timestamp"], format!("{date}T21:00:00.000000Z"));
+            assert_eq!(event["timestamp"], format!("{date}T{hour}:00:00.000000Z"));
         }
 
         let trade = &events[3]["execution_data"];
@@ -221,6 +223,33 @@ fn a_session_is_not_done_twice() {
         assert_eq!(walk.state.archive(&walk.alchemiser), archive);
         assert_eq!(walk.state.ledger().len(), walk.orders);
         assert_eq!(walk.state.account().unwrap(), walk.account);
+    }
+}
+
+/// Several processes that are asked for the same at once do it once.
+#[test]
+fn a_session_is_done_once_by_many() {
+    const DATE: &str = "2022-12-28";
+    let alchemiser = Alchemiser::shipped();
+    let alone = State::new();
+    let _ = alone.run(&alchemiser, DATE).exits(0);
+    let expected = alone.archive(&alchemiser);
+
+    for _ in 0..5 {
+        let state = State::new();
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| state.run(&alchemiser, DATE)))
+                .collect();
+            for run in runs {
+                let summary = run.join().unwrap().exits(0).line();
+                assert_eq!(summary["state"], "completed");
+            }
+        });
+        assert_eq!(state.archive(&alchemiser), expected);
+        assert_eq!(state.account(), alone.account());
+        assert_eq!(state.orders(), alone.orders());
+        assert_eq!(state.ledger(), alone.ledger());
     }
 }
 
