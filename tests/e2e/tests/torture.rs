@@ -14,7 +14,7 @@ const WORKFLOW: &str = "dev-paper-2022-12-28-1600";
 const LIMITS: &str = "
 [sandbox.limits]
 memory_mib = 32
-time_ms = 500
+time_ms = 1000
 ";
 
 /// The plugin that does what its parameters say. It runs once before it is
@@ -149,7 +149,7 @@ fn bounded(run: &Finished) {
 
 #[test]
 fn endless_loop() {
-    misbehaves("endless-loop", "TimeLimit", "time limit of 0.5 s");
+    misbehaves("endless-loop", "TimeLimit", "time limit of 1 s");
 }
 
 #[test]
