@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
@@ -54,6 +54,25 @@ impl Alchemiser {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = child.spawn().expect("the binary can be executed");
         finish(child, format!("{command:?}"))
+    }
+
+    /// Reads the first line that it prints, and closes the pipe.
+    pub fn call_for_a_line<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Finished {
+        let mut command = self.command(arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("the binary can be executed");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it is a pipe");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("output is text");
+        Finished {
+            stdout: line,
+            ..finish(child, format!("{command:?}"))
+        }
     }
 
     /// Starts it and leaves it alone. It is silent, so that no pipe can hold it

@@ -194,6 +194,17 @@ fn evaluate() {
     assert_text!("evaluate_error", none);
 }
 
+/// As `head` does when it has seen enough: nobody is to blame.
+#[test]
+fn a_reader_may_leave() {
+    let range = ["--from", "2014-01-02", "--to", "2022-12-28"];
+    let arguments = [&["evaluate", "trend", "momentum", "--json"], &range[..]].concat();
+    let left = Alchemiser::shipped().call_for_a_line(arguments);
+    assert!(left.stdout.starts_with('{'), "{left:#?}");
+    assert_eq!(left.stderr, "");
+    assert_ne!(left.status.code(), Some(101), "{left:#?}");
+}
+
 #[test]
 fn indicator() {
     let alchemiser = Alchemiser::shipped();
