@@ -32,6 +32,8 @@ use failure::CommandResult;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A reader that has seen enough, such as `head`, ends the program quietly.
+    sigpipe::reset();
     let arguments = Arguments::parse();
     output::start_log(arguments.verbose);
     match run(&arguments) {

@@ -241,15 +241,94 @@ impl Settings {
                 .is_some_and(|(section, _)| Self::SECTIONS.contains(&section))
         };
         figment = figment.merge(Env::raw().filter(ours).split("__"));
-        figment.extract().map_err(|error| {
+        let settings: Self = figment.extract().map_err(|error| {
             let message = error
                 .into_iter()
                 .map(|error| describe(&error))
                 .collect::<Vec<_>>()
                 .join("; ");
             CommandFailure::usage("ConfigurationError", message)
-        })
+        })?;
+        match settings.out_of_range() {
+            Some((name, demand)) => Err(CommandFailure::usage(
+                "ConfigurationError",
+                format!("setting `{name}` must be {demand}"),
+            )),
+            None => Ok(settings),
+        }
     }
+
+    /// The first setting that makes no sense, and what it must be.
+    fn out_of_range(&self) -> Option<(&'static str, &'static str)> {
+        let share = |value: Decimal| (Decimal::ZERO..=Decimal::ONE).contains(&value);
+        let amount = |value: Decimal| {
+            (Decimal::ZERO..=Decimal::from(1_000_000_000_000_u64)).contains(&value)
+        };
+        let memory = |limits: &LimitSettings| (1..=4096).contains(&limits.memory_mib);
+        let (paper, portfolio) = (&self.paper, &self.portfolio);
+        let name = "lower-case letters, digits and `-`";
+        let money = "an amount from 0 to a million millions";
+        [
+            (is_name(&self.app.stage), "app.stage", name),
+            (is_name(self.app.account.as_str()), "app.account", name),
+            (amount(paper.starting_cash), "paper.starting_cash", money),
+            (
+                paper.spread_bps >= Decimal::ZERO && paper.spread_bps < Decimal::from(20_000),
+                "paper.spread_bps",
+                "from 0 to below 20000, where the bid would be 0",
+            ),
+            (
+                share(self.alpaca.cash_reserve_pct) && self.alpaca.cash_reserve_pct < Decimal::ONE,
+                "alpaca.cash_reserve_pct",
+                "a share from 0 to below 1",
+            ),
+            (
+                share(portfolio.max_position),
+                "portfolio.max_position",
+                "a share from 0 to 1",
+            ),
+            (
+                share(portfolio.min_trade_pct),
+                "portfolio.min_trade_pct",
+                "a share from 0 to 1",
+            ),
+            (
+                share(portfolio.rebalance_threshold),
+                "portfolio.rebalance_threshold",
+                "a share from 0 to 1",
+            ),
+            (
+                amount(portfolio.min_trade_usd),
+                "portfolio.min_trade_usd",
+                money,
+            ),
+            (
+                amount(self.execution.min_order_usd),
+                "execution.min_order_usd",
+                money,
+            ),
+            (
+                (1..=1_000).contains(&self.sandbox.instances),
+                "sandbox.instances",
+                "from 1 to 1000",
+            ),
+            (
+                memory(&self.sandbox.limits) && self.sandbox.plugin.values().all(memory),
+                "sandbox.limits.memory_mib",
+                "from 1 to 4096, for each plugin as well",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(holds, name, demand)| (!holds).then_some((name, demand)))
+    }
+}
+
+/// Names become parts of identifiers, so they are kept to one spelling.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Reads the file by itself first: a mistake in it has a line.
@@ -280,12 +359,11 @@ fn describe(error: &figment::Error) -> String {
         .metadata
         .as_ref()
         .is_some_and(|metadata| metadata.source.is_none());
-    let setting = if from_environment {
+    let mut setting = format!("setting `{}`", error.path.join("."));
+    if from_environment {
         let variable = error.path.join("__").to_ascii_uppercase();
-        format!("environment variable `{variable}`")
-    } else {
-        format!("setting `{}`", error.path.join("."))
-    };
+        setting.push_str(&format!(" (environment variable `{variable}`)"));
+    }
     let problem = match &error.kind {
         figment::error::Kind::UnknownField(name, known) => unknown_key(name, known),
         kind => kind.to_string(),

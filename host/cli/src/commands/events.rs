@@ -7,7 +7,7 @@ use crate::output::{Align, Table};
 use crate::project::Project;
 use crate::trace;
 use alchemiser_events::{CorrelationId, EventId, EventType};
-use alchemiser_local::{EventFilter, EventRecord};
+use alchemiser_local::{EventFilter, EventRecord, Queries};
 
 /// Dispatches the subcommands.
 pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
@@ -34,12 +34,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
         }
         Events::Show { id, state } => {
             let queries = open(&project, state)?;
-            let event = EventId::parse(id)
-                .map(|id| queries.event(&id))
-                .transpose()
-                .map_err(store)?
-                .flatten()
-                .ok_or_else(|| unknown("event", id))?;
+            let event = find(&queries, id)?;
             if arguments.json {
                 println!("{}", event.json);
             } else {
@@ -65,6 +60,28 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
             }
             Ok(())
         }
+    }
+}
+
+/// The event of an id, or the only one whose id begins so.
+fn find(queries: &Queries, id: &str) -> CommandResult<EventRecord> {
+    let exact = EventId::parse(id)
+        .map(|id| queries.event(&id))
+        .transpose()
+        .map_err(store)?
+        .flatten();
+    if let Some(event) = exact {
+        return Ok(event);
+    }
+    let mut matching = queries.events(&EventFilter::default()).map_err(store)?;
+    matching.retain(|record| record.event.header.event_id.as_str().starts_with(id));
+    match matching.len() {
+        0 => Err(unknown("event", id)),
+        1 => Ok(matching.swap_remove(0)),
+        count => Err(CommandFailure::failed(
+            "Ambiguous",
+            format!("the ids of {count} events begin with `{id}`"),
+        )),
     }
 }
 

@@ -16,8 +16,9 @@ use alchemiser_market::{Market, closing_time};
 use alchemiser_rules::Routes;
 use alchemiser_sandbox::{Kind, Plugin};
 use alchemiser_worker::{
-    BookStrategy, Dispatcher, ExecutionHandler, Handler, NotificationHandler, OpenStrategy,
-    OrchestrationHandler, PortfolioHandler, StartCommand, Started, StrategyHandler, start_workflow,
+    BookStrategy, DECLARATIONS, Dispatcher, ExecutionHandler, Handler, NotificationHandler,
+    OpenStrategy, OrchestrationHandler, PortfolioHandler, StartCommand, Started, StrategyHandler,
+    flow, start_workflow,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -167,6 +168,11 @@ struct Parts {
 impl Parts {
     fn gather(project: &Project, command: &Run) -> CommandResult<Self> {
         let routes = Arc::new(project.routes()?);
+        // A workflow that leads nowhere would begin and never end.
+        if let Some(finding) = alchemiser_rules::check(&routes, &flow(&DECLARATIONS)).first() {
+            let message = format!("routes.toml: {finding}; see `alchemiser rules check`");
+            return Err(CommandFailure::usage("RoutesError", message));
+        }
         let mut plugins = Plugins::new(project)?;
         let strategies = plugins.book()?;
         for strategy in &strategies {
