@@ -169,8 +169,12 @@ impl Parts {
     fn gather(project: &Project, command: &Run) -> CommandResult<Self> {
         let routes = Arc::new(project.routes()?);
         // A workflow that leads nowhere would begin and never end.
-        if let Some(finding) = alchemiser_rules::check(&routes, &flow(&DECLARATIONS)).first() {
-            let message = format!("routes.toml: {finding}; see `alchemiser rules check`");
+        let findings: Vec<String> = alchemiser_rules::check(&routes, &flow(&DECLARATIONS))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        if !findings.is_empty() {
+            let message = format!("routes.toml: {}", findings.join("; "));
             return Err(CommandFailure::usage("RoutesError", message));
         }
         let mut plugins = Plugins::new(project)?;
