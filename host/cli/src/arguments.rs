@@ -151,7 +151,7 @@ pub enum Events {
     /// Show one event
     #[command(after_help = "Example:\n  alchemiser events show signal-generated-2b1c4c5e-…")]
     Show {
-        /// The event's id, or enough of its beginning
+        /// The event's id
         id: String,
         #[command(flatten)]
         state: State,

@@ -276,35 +276,65 @@ fn check_file(path: &Path) -> CommandResult {
 }
 
 fn describe(error: &figment::Error) -> String {
-    let from = error
+    let from_environment = error
         .metadata
         .as_ref()
-        .map_or_else(String::new, |metadata| format!(" (from {})", metadata.name));
-    let key = error.path.join(".");
-    format!(
-        "setting `{key}`{from}: {}",
-        suggest(&error.kind.to_string())
-    )
+        .is_some_and(|metadata| metadata.source.is_none());
+    let setting = if from_environment {
+        let variable = error.path.join("__").to_ascii_uppercase();
+        format!("environment variable `{variable}`")
+    } else {
+        format!("setting `{}`", error.path.join("."))
+    };
+    let problem = match &error.kind {
+        figment::error::Kind::UnknownField(name, known) => unknown_key(name, known),
+        kind => kind.to_string(),
+    };
+    format!("{setting}: {problem}")
 }
 
-/// serde names an unknown key and lists the known ones; say which is nearest.
+/// serde's message names an unknown key and lists the known ones in prose.
 fn suggest(message: &str) -> String {
     let message = message.trim();
     let Some((unknown, known)) = message
-        .strip_prefix("unknown field")
-        .and_then(|rest| rest.split_once(", expected"))
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split_once("`, expected "))
     else {
         return message.to_owned();
     };
-    let unknown = unknown.trim_start_matches(':').trim().trim_matches('`');
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    unknown_key(unknown, &known)
+}
+
+/// Says which of the known keys is meant, or lists them.
+fn unknown_key(unknown: &str, known: &[&str]) -> String {
     let nearest = known
-        .split(['`', ',', ' '])
-        .filter(|word| !word.is_empty() && *word != "one" && *word != "of")
-        .map(|word| (strsim::damerau_levenshtein(unknown, word), word))
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
         .min()
         .filter(|(distance, _)| *distance <= 3);
     match nearest {
         Some((_, nearest)) => format!("unknown key `{unknown}`; did you mean `{nearest}`?"),
-        None => format!("unknown key `{unknown}`; expected{known}"),
+        None => format!(
+            "unknown key `{unknown}`; the keys here are {}",
+            known.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_come_with_the_nearest() {
+        assert_eq!(
+            suggest("unknown field `stat`, expected one of `stage`, `account`, `state`"),
+            "unknown key `stat`; did you mean `state`?"
+        );
+        assert_eq!(
+            suggest("unknown field `colour`, expected `starting_cash` or `spread_bps`"),
+            "unknown key `colour`; the keys here are starting_cash, spread_bps"
+        );
     }
 }

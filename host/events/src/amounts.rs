@@ -24,7 +24,7 @@ pub enum AmountError {
 
 /// US dollars, to the cent; half a cent rounds away from zero, once, when the
 /// value is made.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(Decimal);
 
 /// US dollars for one share, above 0, unrounded.
@@ -40,13 +40,15 @@ pub struct Quantity(Decimal);
 pub struct Weight(Decimal);
 
 impl Money {
-    /// Nothing.
-    pub const ZERO: Self = Self(Decimal::ZERO);
+    /// Nothing, written `0.00` as every amount is.
+    pub const ZERO: Self = Self(Decimal::from_parts(0, 0, 0, false, 2));
 
     /// Rounds to the cent, half away from zero.
     pub fn new(amount: Decimal) -> Self {
         let mut cents = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         cents.rescale(2);
+        // A decimal knows a negative zero; equal amounts have equal text.
+        cents.set_sign_negative(cents.is_sign_negative() && !cents.is_zero());
         Self(cents)
     }
 
@@ -122,24 +124,30 @@ impl Weight {
     }
 }
 
+impl Default for Money {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl Add for Money {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self::new(self.0 + other.0)
     }
 }
 
 impl Sub for Money {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self::new(self.0 - other.0)
     }
 }
 
 impl Neg for Money {
     type Output = Self;
     fn neg(self) -> Self {
-        Self(-self.0)
+        Self::new(-self.0)
     }
 }
 

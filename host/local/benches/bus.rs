@@ -40,7 +40,7 @@ fn main() {
             println!("{workers:>7}   {separate:>22.0}   {chained:>24.0}");
         }
         if !sizes.is_empty() {
-            println!("\narchived   publish one, ms   trace five, ms   due lookup + claim, ms   bytes/event");
+            println!("\narchived   publish one, ms   trace five, ms   claim, ms   bytes/event");
         }
         for size in sizes {
             archived(size).await;
@@ -164,7 +164,7 @@ async fn archived(size: usize) {
         .unwrap()
         .len();
     println!(
-        "{size:>8}   {:>15.3}   {:>14.3}   {:>22.3}   {:>11.0}",
+        "{size:>8}   {:>15.3}   {:>14.3}   {:>9.3}   {:>11.0}",
         median(publish),
         median(trace),
         median(work),

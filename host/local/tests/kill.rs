@@ -22,6 +22,7 @@ use alchemiser_worker::{
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -33,9 +34,13 @@ const KILLS: usize = 25;
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
-    match std::env::args_os().nth(1) {
-        Some(path) if Path::new(&path).is_absolute() => work(Path::new(&path)),
-        // Whatever the test runner passes on.
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    match arguments.first() {
+        Some(path) if Path::new(path).is_absolute() => work(Path::new(path)),
+        // A test runner that asks for the tests before it runs them.
+        Some(_) if has("--list") && has("--ignored") => {}
+        Some(_) if has("--list") => println!("kill_again_and_again: test"),
         _ => kill_again_and_again(),
     }
     ExitCode::SUCCESS

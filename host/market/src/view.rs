@@ -119,7 +119,12 @@ impl View {
             if let Some(position) = declared.position {
                 let history = self.market.at(position);
                 declared.unseen = history.unseen(declared.sessions, as_of);
-                declared.bad = missing_sessions(history, as_of);
+                // Of a symbol that is declared with no bar nothing is seen, not
+                // even that bars are missing: a slice could not tell.
+                declared.bad = match declared.sessions {
+                    Some(0) => None,
+                    Some(_) | None => missing_sessions(history, as_of),
+                };
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::inspect::Kind;
 use crate::settings::Limits;
 use crate::text::{Bytes, clip, clip_line};
 use alchemiser_events::{ErrorDetail, ProducedBy};
-use alchemiser_market::{AdvanceError, Session, ViolationError};
+use alchemiser_market::{AdvanceError, ViolationError};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub enum Call {
     /// To name the symbols that it looks at.
     Requirements,
     /// To give weights as of a session.
-    Evaluate(Session),
+    Evaluate,
     /// To make a rebalance plan.
     Plan,
 }
@@ -45,7 +45,7 @@ impl Call {
         match self {
             Self::Load => "load",
             Self::Requirements => "requirements",
-            Self::Evaluate(_) => "evaluate",
+            Self::Evaluate => "evaluate",
             Self::Plan => "plan",
         }
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Call {
         match self {
             Self::Load => formatter.write_str("load"),
             Self::Requirements => formatter.write_str("name its requirements"),
-            Self::Evaluate(session) => write!(formatter, "evaluate session {}", session.0),
+            Self::Evaluate => formatter.write_str("evaluate"),
             Self::Plan => formatter.write_str("plan"),
         }
     }
@@ -449,9 +449,6 @@ impl CallError {
         fields.insert("interface".to_owned(), self.plugin.version.clone().into());
         fields.insert("sha256".to_owned(), self.plugin.sha256.to_string().into());
         fields.insert("call".to_owned(), self.call.name().into());
-        if let Call::Evaluate(session) = self.call {
-            fields.insert("session".to_owned(), session.0.into());
-        }
         fields
     }
 
@@ -462,9 +459,15 @@ impl CallError {
             Value::String(text) => text,
             other => other.to_string(),
         };
+        // What a plugin says of itself is clear as it stands; which build said
+        // it is in the fields.
+        let message = match &*self.failure {
+            Failure::Plugin(error) => error.to_string(),
+            _ => self.to_string(),
+        };
         ErrorDetail {
             class: self.class().to_owned(),
-            message: self.to_string(),
+            message,
             retryable: self.retryable(),
             context: self
                 .fields()

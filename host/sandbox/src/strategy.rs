@@ -167,7 +167,7 @@ impl StrategyInstance {
     /// The strategy answers with an error, fails, or answers with something that
     /// is no allocation.
     pub fn evaluate(&mut self, as_of: Session, explain: Explain) -> Result<Evaluation, CallError> {
-        let call = Call::Evaluate(as_of);
+        let call = Call::Evaluate;
         let Some(running) = &mut self.running else {
             return Err(call_error(&self.plugin, call, Failure::Ended));
         };
@@ -198,7 +198,7 @@ struct Answer {
 
 impl Running {
     fn evaluate(&mut self, as_of: Session, explain: Explain) -> Result<Answer, CallError> {
-        let call = Call::Evaluate(as_of);
+        let call = Call::Evaluate;
         let state = self.instance.store.data_mut();
         if let Some(view) = &mut state.view {
             view.advance(as_of)

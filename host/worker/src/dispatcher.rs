@@ -104,6 +104,13 @@ impl Dispatcher {
                 tracing::warn!(delivery = %claimed.key, %reason, "commit refused, the delivery will be tried again");
                 Ok(Dispatched::NotNow)
             }
+            // Trying again would meet the same event in the archive.
+            Err(error @ StoreError::Contradiction(_)) => {
+                let commit = delivery.dead(Failure::permanent("Contradiction", error));
+                log(&claimed, event, &commit);
+                self.deliveries.commit(&claimed, commit).await?;
+                Ok(Dispatched::Dead)
+            }
             Err(error) => Err(error),
         }
     }
@@ -148,6 +155,14 @@ impl Delivery<'_> {
             .check_producer()
             .map_err(|error| Failure::permanent("WrongProducer", error))?;
 
+        let state = self.workflow.map(|workflow| workflow.state);
+        let admission = admission(step, state);
+        if admission == Admission::Past {
+            return Ok(Outcome::nothing(format!(
+                "the workflow is {} already",
+                state.map_or("unknown", WorkflowState::name)
+            )));
+        }
         // What was never begun in time must not begin now; what a crash cut
         // short must be brought to its end.
         let (rule, policy) = &self.rule;
@@ -161,27 +176,20 @@ impl Delivery<'_> {
                 ),
             ));
         }
-        let state = self.workflow.map(|workflow| workflow.state);
-        match admission(step, state) {
-            Admission::Proceed => {
-                let context = Context {
-                    workflow: self.workflow,
-                    claimed: self.claimed,
-                };
-                handler.handle(self.event, &context).await
-            }
-            Admission::Past => Ok(Outcome::nothing(format!(
-                "the workflow is {} already",
-                state.map_or("unknown", WorkflowState::name)
-            ))),
-            Admission::Early => Err(Failure::transient(
+        if admission == Admission::Early {
+            return Err(Failure::transient(
                 "OutOfOrder",
                 format!(
                     "the workflow is only {}",
                     state.map_or("unknown", WorkflowState::name)
                 ),
-            )),
+            ));
         }
+        let context = Context {
+            workflow: self.workflow,
+            claimed: self.claimed,
+        };
+        handler.handle(self.event, &context).await
     }
 
     fn handler(&self) -> Result<&dyn Handler, Failure> {
@@ -229,9 +237,12 @@ impl Delivery<'_> {
         let unfinished = self
             .workflow
             .is_some_and(|workflow| !workflow.state.is_terminal());
+        // An event that its source may not emit says nothing of the workflow.
+        let genuine = self.event.check_producer().is_ok();
         let failed = self
             .declared()
-            .filter(|(_, step)| unfinished && step.emits.contains(&EventType::WorkflowFailed))
+            .filter(|(_, step)| step.emits.contains(&EventType::WorkflowFailed))
+            .filter(|_| unfinished && genuine)
             .map(|(handler, _)| self.workflow_failed(handler, &failure));
         let next = failed.as_ref().map(|_| WorkflowState::Failed);
         Commit::Dead {
@@ -254,7 +265,12 @@ impl Delivery<'_> {
             error: failure.detail().clone(),
             original_event_type: self.event.event_type(),
             original_event_id: self.event.header.event_id.clone(),
-            execution_data: None,
+            // What was traded is told even when its report could not be
+            // delivered.
+            execution_data: match &self.event.payload {
+                Payload::TradeExecuted(trade) => Some(trade.execution_data.clone()),
+                _ => None,
+            },
         })
         .into()
     }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)]
 
+pub mod handmade;
+
 use alchemiser_builder::Builder;
 use std::path::PathBuf;
 
@@ -15,6 +17,18 @@ pub fn core_module(package: &str) -> Vec<u8> {
     Builder::open(&workspace())
         .and_then(|builder| builder.quiet().compile(package))
         .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The component of a plugin's core module.
+///
+/// # Panics
+/// The module was not built with the SDK.
+#[must_use]
+pub fn component(core_module: &[u8]) -> Vec<u8> {
+    wit_component::ComponentEncoder::default()
+        .module(core_module)
+        .and_then(|mut encoder| encoder.encode())
+        .expect("the module fits the contract")
 }
 
 /// The root of this workspace.

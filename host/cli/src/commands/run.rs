@@ -9,7 +9,7 @@ use crate::project::Project;
 use crate::report::Report;
 use alchemiser_broker::PaperBroker;
 use alchemiser_events::{
-    AccountName, CorrelationId, Money, SessionDate, TradingMode, WorkflowConfiguration,
+    AccountName, CorrelationId, ErrorDetail, Money, SessionDate, TradingMode, WorkflowConfiguration,
 };
 use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::{Market, closing_time};
@@ -63,12 +63,23 @@ async fn begin(
     start: &StartCommand,
     json: bool,
 ) -> CommandResult<(CorrelationId, News)> {
+    let mut finished = None;
     loop {
         let refusal = match start_workflow(bus, start).await.map_err(store)? {
             Started::Created(workflow) => return Ok((workflow.correlation_id, News::Begun)),
             Started::Unfinished(workflow) => return Ok((workflow.correlation_id, News::Resumed)),
             Started::AlreadyCompleted(workflow) => {
                 return Ok((workflow.correlation_id, News::AlreadyCompleted));
+            }
+            Started::Busy(workflow) if finished.as_ref() == Some(&workflow.correlation_id) => {
+                CommandFailure::failed(
+                    "Stuck",
+                    format!(
+                        "{} has not ended, and nothing of it is left to be done; see `alchemiser \
+                         events trace {}`",
+                        workflow.correlation_id, workflow.correlation_id
+                    ),
+                )
             }
             Started::Busy(workflow) => {
                 if !json {
@@ -78,6 +89,7 @@ async fn begin(
                     .run_workflow(&workflow.correlation_id)
                     .await
                     .map_err(store)?;
+                finished = Some(workflow.correlation_id);
                 continue;
             }
             Started::FailedAfterOrders(workflow) => CommandFailure::failed(
@@ -124,7 +136,7 @@ fn report(
     } else {
         match news {
             News::AlreadyCompleted => {
-                println!("{workflow} is already completed; nothing was done.")
+                println!("{workflow} is already completed; nothing was done.");
             }
             News::Begun => println!("{workflow}: session {session}"),
             News::Resumed => println!("{workflow}: session {session}, taken up where it stopped"),
@@ -161,8 +173,12 @@ impl Parts {
             // Parameters and files are read by the plugin, so a mistake in
             // them shows here.
             OpenStrategy::open(Arc::clone(strategy)).map_err(|error| {
-                let message = format!("strategy `{}`: {error}", strategy.entry.name);
-                CommandFailure::usage(error.class(), message)
+                let detail = error.detail();
+                let name = &strategy.entry.name;
+                CommandFailure::Usage(ErrorDetail {
+                    message: format!("strategy `{name}`{}: {}", in_file(strategy), detail.message),
+                    ..detail
+                })
             })?;
         }
         let portfolio = plugins.named(&project.settings.plugins.portfolio)?;
@@ -241,6 +257,16 @@ impl Parts {
         );
         Runner::new(bus.clone(), Arc::new(dispatcher), CONCURRENCY)
     }
+}
+
+/// ` (trend.clj)`, if the strategy has a file.
+fn in_file(strategy: &BookStrategy) -> String {
+    strategy
+        .entry
+        .source
+        .file
+        .as_ref()
+        .map_or_else(String::new, |file| format!(" ({file})"))
 }
 
 fn account(project: &Project) -> AccountName {

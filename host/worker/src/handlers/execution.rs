@@ -79,21 +79,23 @@ impl ExecutionHandler {
     ) -> Result<ExecutionData, Failure> {
         let plan = &planned.rebalance_plan;
         let now = workflow.clock;
-        let trades: Vec<&PlanItem> = plan
+        let mut trades: Vec<&PlanItem> = plan
             .items
             .iter()
             .filter(|item| item.action != PlanAction::Hold)
             .collect();
+        // Sells first, so that buys are paid from their proceeds.
+        trades.sort_by_key(|item| item.action);
 
         let mut orders = Vec::with_capacity(trades.len());
         if !trades.is_empty() {
             self.check(planned, workflow).await?;
             let symbols: Vec<Symbol> = trades.iter().map(|item| item.symbol.clone()).collect();
             let quotes = self.broker.quotes(&symbols, now).await?;
-            // Items come sells first, so that buys are paid from their proceeds.
+            let recorded = self.ledger.of_workflow(&plan.correlation_id).await?;
             for item in trades {
                 let order = self
-                    .trade(item, plan, quotes.get(&item.symbol), now)
+                    .trade(item, plan, quotes.get(&item.symbol), &recorded, now)
                     .await?;
                 self.record(&order, item, plan).await?;
                 orders.push(order);
@@ -108,6 +110,12 @@ impl ExecutionHandler {
     async fn check(&self, planned: &RebalancePlanned, workflow: &Workflow) -> Result<(), Failure> {
         let now = workflow.clock;
         let configuration = &workflow.configuration;
+        if configuration.dry_run {
+            return Err(Failure::permanent(
+                "DryRun",
+                "the workflow is a dry run, which sends no orders",
+            ));
+        }
         if now > planned.deadline {
             return Err(Failure::permanent(
                 "StalePlan",
@@ -151,6 +159,7 @@ impl ExecutionHandler {
         item: &PlanItem,
         plan: &RebalancePlan,
         quote: Option<&Quote>,
+        recorded: &[LedgerEntry],
         now: Timestamp,
     ) -> Result<OrderResult, Failure> {
         let side = match item.action {
@@ -179,6 +188,14 @@ impl ExecutionHandler {
         // there counts, not what would be sent now.
         if let Some(order) = self.broker.order(&name).await? {
             return Ok(result(unsent, &order));
+        }
+        // What an earlier attempt skipped or the broker refused stays so: the
+        // ledger keeps one entry for each order.
+        let earlier = recorded
+            .iter()
+            .find(|entry| entry.order.client_order_id == name);
+        if let Some(entry) = earlier {
+            return Ok(entry.order.clone());
         }
         let Some(quote) = quote else {
             return Ok(OrderResult {
@@ -284,18 +301,17 @@ impl ExecutionHandler {
             .filter(|order| !order.success && order.status != OrderStatus::Skipped)
             .collect();
         let failure_reason = (!success).then(|| {
-            let reasons: Vec<String> = failed
+            // The broker's reasons stay with the orders: they name amounts,
+            // and this is mailed.
+            let unfilled: Vec<String> = failed
                 .iter()
-                .map(|order| {
-                    let reason = order.error_message.as_deref().unwrap_or("not filled");
-                    format!("{} {}: {reason}", order.action, order.symbol)
-                })
+                .map(|order| format!("{} {}", order.action, order.symbol))
                 .collect();
             format!(
-                "{} of {} orders were filled; {}",
+                "{} of {} orders were filled; not filled: {}",
                 data.orders_succeeded,
                 data.orders_succeeded as usize + failed.len(),
-                reasons.join("; ")
+                unfilled.join(", ")
             )
         });
         TradeExecuted {

@@ -84,10 +84,13 @@ fn trading(request: &TradingNotificationRequested, workflow: &str) -> (String, S
     };
 
     // No amounts of money: mail travels in the open.
-    let mut text = format!(
-        "Workflow {workflow}: {} of {} orders filled.\n",
-        request.orders_succeeded, request.orders_placed
-    );
+    let mut text = match request.execution_data {
+        Some(_) => format!(
+            "Workflow {workflow}: {} of {} orders filled.\n",
+            request.orders_succeeded, request.orders_placed
+        ),
+        None => format!("Workflow {workflow}: no orders were reported.\n"),
+    };
     if let Some(message) = &request.error_message {
         let _ = writeln!(text, "What went wrong: {message}");
     }

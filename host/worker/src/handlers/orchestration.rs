@@ -107,10 +107,16 @@ fn failed(trade: &TradeExecuted, event: &Event) -> Outcome {
 }
 
 fn failure_notification(failed: &WorkflowFailed, workflow: &Workflow) -> Outcome {
+    let mut reason = failed.failure_reason.clone();
+    if failed.execution_data.is_none() && workflow.orders_sent {
+        reason.push_str(
+            ". Orders may have been sent: compare the account with the ledger before the next run",
+        );
+    }
     let notification = notification(
         workflow,
         failed.execution_data.as_ref(),
-        Some((&failed.error.class, &failed.failure_reason)),
+        Some((&failed.error.class, &reason)),
     );
     Outcome::emit(notification, None)
 }

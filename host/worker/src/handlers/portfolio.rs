@@ -103,11 +103,10 @@ impl PortfolioHandler {
         if account.cash.decimal() < self.settings.min_cash {
             return Err(Failure::permanent(
                 "NotEnoughCash",
-                format!(
-                    "the account has {} in cash, and {} must be there",
-                    account.cash, self.settings.min_cash
-                ),
-            ));
+                "the account has less cash than `portfolio.min_cash` demands",
+            )
+            .with("cash", account.cash)
+            .with("min_cash", self.settings.min_cash));
         }
 
         let targets = &signal.consolidated_portfolio.target_allocations;
@@ -274,10 +273,11 @@ fn check_cash(
     if settings.allow_margin || spent <= cash {
         return Ok(());
     }
-    Err(Failure::permanent(
-        "PlanExceedsCash",
-        format!("the plan spends {spent} more than it raises, and {cash} is there"),
-    ))
+    Err(
+        Failure::permanent("PlanExceedsCash", "the plan spends more cash than there is")
+            .with("spent", spent)
+            .with("cash", cash),
+    )
 }
 
 fn plan_item(item: PlannedItem, strategy_attribution: BTreeMap<StrategyName, Weight>) -> PlanItem {

@@ -244,7 +244,11 @@ fn strategy_failure(failed: &StrategyResult) -> Failure {
         retryable: false,
         context: BTreeMap::new(),
     });
-    let message = format!("strategy `{name}`: {}", detail.message);
+    let file = failed
+        .file
+        .as_ref()
+        .map_or_else(String::new, |file| format!(" ({file})"));
+    let message = format!("strategy `{name}`{file}: {}", detail.message);
     Failure::from(ErrorDetail { message, ..detail })
         .with("strategy", name)
         .with("inputs_sha256", failed.inputs_ref.sha256)

@@ -19,7 +19,7 @@ pub(super) fn inspect(file: &Path, arguments: &Arguments) -> CommandResult {
     if arguments.json {
         let mut line = component_json(file, &inspection);
         line.insert("imports".to_owned(), inspection.imports.clone().into());
-        line.insert("exports".to_owned(), inspection.exports.clone().into());
+        line.insert("exports".to_owned(), inspection.exports.into());
         println!("{}", Value::Object(line));
     } else {
         print!("{}", text(file, &inspection));

@@ -1,0 +1,8 @@
+//! The dispatcher and the handlers that need no plugin, over ports in memory.
+
+mod closing;
+mod dispatch;
+mod execution;
+mod start;
+#[path = "../support/mod.rs"]
+mod support;

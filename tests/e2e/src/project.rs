@@ -1,0 +1,116 @@
+//! Projects to try things in.
+
+use crate::program::{Alchemiser, plugins, workspace};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A project of a test's own: the shipped one, copied, with the prices and
+/// plugins of the workspace. It is removed with this value.
+#[derive(Debug)]
+pub struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    /// A copy of the shipped project.
+    #[must_use]
+    pub fn new() -> Self {
+        let project = Self {
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+        };
+        project.copy(&workspace().join("routes.toml"), "routes.toml");
+        for strategy in files(&workspace().join("strategies")) {
+            project.copy(&strategy, &format!("strategies/{}", name(&strategy)));
+        }
+        project.settings("")
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program in it.
+    #[must_use]
+    pub fn alchemiser(&self) -> Alchemiser {
+        Alchemiser::within(self.path())
+    }
+
+    /// The same with these settings besides where prices and plugins lie.
+    #[must_use]
+    pub fn settings(self, settings: &str) -> Self {
+        let own = self.path().join("plugins");
+        let plugins = if own.is_dir() { &own } else { plugins() };
+        let data = workspace().join("data");
+        let text = format!("data.path = {data:?}\nplugins.directory = {plugins:?}\n{settings}\n");
+        self.file("alchemiser.toml", text)
+    }
+
+    /// The same with a file, which replaces one that is there.
+    #[must_use]
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.write(name, content);
+        self
+    }
+
+    /// The same with another book.
+    #[must_use]
+    pub fn book(self, book: &str) -> Self {
+        self.file("strategies/book.toml", book)
+    }
+
+    /// The same with a plugin folder of its own, which holds this component
+    /// besides the shipped ones. Settings made before are gone.
+    #[must_use]
+    pub fn plugin(self, plugin: &str, component: &[u8]) -> Self {
+        if !self.path().join("plugins").is_dir() {
+            for shipped in files(plugins()) {
+                self.copy(&shipped, &format!("plugins/{}", name(&shipped)));
+            }
+        }
+        self.file(&format!("plugins/{plugin}.wasm"), component)
+            .settings("")
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        let folder = path.parent().expect("a file lies in a folder");
+        fs::create_dir_all(folder).expect("a folder can be made in a temporary folder");
+        fs::write(path, content).expect("a file can be written in a temporary folder");
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path().join(name)).expect("the file is there");
+    }
+
+    fn copy(&self, from: &Path, to: &str) {
+        let content = fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        self.write(to, content);
+    }
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    files
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().expect("files have names");
+    name.to_string_lossy().into_owned()
+}
