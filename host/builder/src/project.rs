@@ -63,6 +63,19 @@ impl Builder {
         self
     }
 
+    /// The same, building in another folder than the project's own for plugins.
+    #[must_use]
+    pub fn with_target_directory(mut self, folder: PathBuf) -> Self {
+        self.target = folder;
+        self
+    }
+
+    /// The folder that cargo builds plugins in.
+    #[must_use]
+    pub fn target_directory(&self) -> &Path {
+        &self.target
+    }
+
     /// What it builds with.
     #[must_use]
     pub fn toolchain(&self) -> &Toolchain {

@@ -6,9 +6,8 @@ mod list;
 
 use crate::arguments::{self, Arguments};
 use crate::failure::CommandResult;
+use crate::output::{Align, Table};
 use alchemiser_sandbox::Inspection;
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -42,21 +41,13 @@ fn component_json(file: &Path, inspection: &Inspection) -> Map<String, Value> {
     fields
 }
 
-/// A table of plugins to read: `plugin kind interface size sha256` and one
-/// column more. The size is on the right, where numbers can be compared.
+/// A table of plugins, with one column more than is known of each.
 fn table(last: &str) -> Table {
     const SIZE: usize = 3;
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_header(["plugin", "kind", "interface", "size", "sha256", last]);
-    if let Some(size) = table.column_mut(SIZE) {
-        size.set_cell_alignment(CellAlignment::Right);
-    }
-    for column in table.column_iter_mut() {
-        // Two spaces between columns, none at the left edge.
-        column.set_padding((0, 2));
-    }
+    let mut aligns = [Align::Left; 6];
+    aligns[SIZE] = Align::Right;
+    let mut table = Table::new(&aligns);
+    table.row(["plugin", "kind", "interface", "size", "sha256", last]);
     table
 }
 

@@ -41,11 +41,11 @@ pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
         } else {
             let unchanged = if changed { "" } else { " (unchanged)" };
             let last = format!("{}{unchanged}", file.display());
-            table.add_row(cells(name, &component.inspection, last));
+            table.row(cells(name, &component.inspection, last));
         }
     }
     if !arguments.json {
-        println!("{}", table.trim_fmt());
+        table.print();
     }
     Ok(())
 }

@@ -54,3 +54,33 @@ fn text(file: &Path, inspection: &Inspection) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use alchemiser_sandbox::{Contract, INTERFACE_VERSION, Kind};
+
+    #[test]
+    fn a_plugin_and_a_component_that_is_none() {
+        let file = Path::new("target/plugins/momentum.wasm");
+        let stranger = alchemiser_sandbox::inspect(b"\0asm\x0d\0\x01\0").unwrap();
+        let plugin = Inspection {
+            imports: vec![
+                "alchemiser:plugin/types@1.0.0".to_owned(),
+                "alchemiser:plugin/market@1.0.0".to_owned(),
+            ],
+            exports: vec!["alchemiser:plugin/evaluator@1.0.0".to_owned()],
+            contract: Ok(Contract {
+                kind: Kind::Strategy,
+                interface_version: INTERFACE_VERSION,
+            }),
+            ..stranger.clone()
+        };
+        insta::assert_snapshot!(format!(
+            "{}\n{}",
+            text(file, &plugin),
+            text(file, &stranger)
+        ));
+    }
+}

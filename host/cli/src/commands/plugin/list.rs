@@ -15,25 +15,29 @@ use std::path::{Path, PathBuf};
 pub(super) fn list(arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
     let users = users(&project)?;
-    let entries =
-        entries(&project, users).map_err(|error| CommandFailure::failed("PluginError", error))?;
+    let entries = entries(&project.plugins(), users)
+        .map_err(|error| CommandFailure::failed("PluginError", error))?;
     if arguments.json {
         for entry in &entries {
             println!("{}", Value::Object(entry.json()));
         }
-        return Ok(());
-    }
-    let mut table = table("used by");
-    let mut remarks = Vec::new();
-    for entry in &entries {
-        table.add_row(entry.cells());
-        remarks.extend(entry.remark());
-    }
-    println!("{}", table.trim_fmt());
-    if !remarks.is_empty() {
-        println!("\n{}", remarks.join("\n"));
+    } else {
+        print!("{}", text(&entries));
     }
     Ok(())
+}
+
+/// For a person: a table, and below it what it cannot say.
+fn text(entries: &[Entry]) -> String {
+    let mut table = table("used by");
+    for entry in entries {
+        table.row(entry.cells());
+    }
+    let remarks: Vec<String> = entries.iter().filter_map(Entry::remark).collect();
+    if remarks.is_empty() {
+        return table.to_string();
+    }
+    format!("{table}\n{}\n", remarks.join("\n"))
 }
 
 /// Who uses which plugin: plugin → users in the order of the book.
@@ -68,14 +72,14 @@ enum State {
     Missing,
 }
 
-/// All plugins by name.
-fn entries(project: &Project, mut users: Users) -> io::Result<Vec<Entry>> {
-    let mut names = built(&project.plugins())?;
+/// All plugins by name: those in a folder, and those that are used.
+fn entries(folder: &Path, mut users: Users) -> io::Result<Vec<Entry>> {
+    let mut names = built(folder)?;
     names.extend(users.keys().cloned());
     names
         .into_iter()
         .map(|name| {
-            let file = project.plugin(&name);
+            let file = folder.join(format!("{name}.wasm"));
             let state = match std::fs::read(&file) {
                 Ok(bytes) => inspect(&bytes).map_or_else(State::Refused, State::Component),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
@@ -183,5 +187,48 @@ impl Entry {
     /// What builds it.
     fn command(&self) -> String {
         format!("alchemiser plugin build {}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_there_what_is_wrong_and_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, bytes) in [
+            ("core.wasm", &b"\0asm\x01\0\0\0"[..]),
+            ("empty.wasm", b"\0asm\x0d\0\x01\0"),
+            ("text.wasm", b"(component)"),
+            (".plugin-half", b""),
+            ("notes.md", b""),
+        ] {
+            std::fs::write(folder.path().join(file), bytes).unwrap();
+        }
+        let users = Users::from([
+            (
+                "dsl".to_owned(),
+                vec!["trend".to_owned(), "rotation".to_owned()],
+            ),
+            ("empty".to_owned(), vec!["mine".to_owned()]),
+        ]);
+        let entries = entries(folder.path(), users).unwrap();
+        insta::assert_snapshot!(text(&entries));
+
+        let lines: Vec<String> = entries
+            .iter()
+            .map(|entry| Value::Object(entry.json()).to_string())
+            .collect();
+        let lines = lines.join("\n");
+        insta::assert_snapshot!(lines.replace(folder.path().to_str().unwrap(), "PLUGINS"));
+    }
+
+    #[test]
+    fn nothing_is_built_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let entries = entries(&folder.path().join("plugins"), Users::new()).unwrap();
+        assert!(entries.is_empty());
     }
 }
