@@ -51,7 +51,7 @@ macro_rules! text_identifier {
             type Error = &'static str;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
-                Self::parse(&text).ok_or(concat!(stringify!($name), " must not be empty"))
+                Self::parse(&text).ok_or("must not be empty")
             }
         }
 

@@ -83,9 +83,6 @@ struct EntryFile {
     parameters: toml::Table,
 }
 
-/// The keys of a `[[strategy]]` table, to suggest from.
-const KEYS: [&str; 6] = ["strategy", "name", "weight", "plugin", "file", "parameters"];
-
 impl Book {
     /// Reads and checks a book.
     pub fn load(path: &Path) -> Result<Self, BookError> {
@@ -105,7 +102,7 @@ impl Book {
         };
         let file: BookFile = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            wrong(offset, with_suggestion(error.message()))
+            wrong(offset, alchemiser_suggest::with_advice(error.message()))
         })?;
 
         let mut entries: Vec<BookEntry> = Vec::new();
@@ -190,26 +187,6 @@ fn line_of(text: &str, offset: usize) -> usize {
         .filter(|&byte| byte == b'\n')
         .count()
         + 1
-}
-
-/// serde names the unknown key and lists the known ones; say which is meant.
-fn with_suggestion(message: &str) -> String {
-    let unknown = message
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split('`').next());
-    let nearest = unknown.and_then(|unknown| {
-        KEYS.into_iter()
-            .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
-            .min()
-            .filter(|(distance, _)| *distance <= 2)
-    });
-    match (unknown, nearest) {
-        (Some(unknown), Some((_, nearest))) => {
-            format!("unknown key `{unknown}`; did you mean `{nearest}`?")
-        }
-        (Some(unknown), None) => format!("unknown key `{unknown}`"),
-        (None, _) => message.trim().to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -545,6 +545,7 @@ fn settings_out_of_range() {
         ("APP__STAGE", "not a stage", "stage"),
         ("APP__STAGE", "", "stage"),
         ("PAPER__STARTING_CASH", "-1", "starting_cash"),
+        ("PAPER__STARTING_CASH", "0", "starting_cash"),
         ("PAPER__SPREAD_BPS", "-1", "spread_bps"),
         ("PAPER__SPREAD_BPS", "20000", "spread_bps"),
         ("ALPACA__CASH_RESERVE_PCT", "-0.01", "cash_reserve_pct"),
@@ -560,6 +561,11 @@ fn settings_out_of_range() {
         ("SANDBOX__LIMITS__MEMORY_MIB", "100000000", "memory"),
         ("SANDBOX__LIMITS__MEMORY_MIB", "0", "memory"),
         ("SANDBOX__INSTANCES", "0", "instances"),
+        ("SANDBOX__LIMITS__TIME_MS", "0", "time_ms"),
+        ("SANDBOX__PLUGIN__DSL__OUTPUT_BYTES", "0", "output_bytes"),
+        ("SANDBOX__PLUGIN__DLS__TIME_MS", "100", "did you mean `dsl`"),
+        ("RETRY__BASE_MS", "0", "base_ms"),
+        ("RETRY__LEASE_S", "0", "lease_s"),
     ] {
         let state = State::new();
         let alchemiser = project.alchemiser().with(variable, value);

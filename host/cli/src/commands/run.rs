@@ -140,7 +140,7 @@ fn report(
                 println!("{workflow} is already completed; nothing was done.");
             }
             News::Begun => println!("{workflow}: session {session}"),
-            News::Resumed => println!("{workflow}: session {session}, taken up where it stopped"),
+            News::Resumed => println!("{workflow}: session {session}, begun earlier"),
         }
         if news != News::AlreadyCompleted {
             report.print();

@@ -170,6 +170,7 @@ mod tests {
             look::EVENT,
             workflows::FIND,
             workflows::OF_ACCOUNT,
+            workflows::HAVE_CHANGED,
             workflows::BEGIN_ORDERS,
             workflows::IS_EXECUTING,
         ] {

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Fields, Literal, Matcher, Number, Pattern, Test};
-use crate::suggest;
+use alchemiser_suggest as suggest;
 
 /// EventBridge's operators, beside exact values. Only `prefix` is supported.
 const OPERATORS: [&str; 9] = [
