@@ -7,8 +7,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        // Below this, two words have little more in common than their length.
-        .filter(|(likeness, _)| *likeness > 0.8)
+        // Below this, two words have little more in common than their length,
+        // unless both are short and a single slip lies between them.
+        .filter(|(likeness, candidate)| {
+            *likeness > 0.8 || strsim::damerau_levenshtein(word, candidate) == 1
+        })
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map(|(_, candidate)| candidate)
 }
@@ -51,5 +54,20 @@ mod tests {
             "unknown key `colour`; known here: `starting_cash`, `spread_bps`"
         );
         assert_eq!(with_advice("invalid type"), "invalid type");
+    }
+
+    #[test]
+    fn near_is_alike_or_one_slip_away() {
+        let known = ["dsl", "momentum", "rebalance"];
+        for (word, expected) in [
+            ("dls", Some("dsl")),
+            ("ds", Some("dsl")),
+            ("momentun", Some("momentum")),
+            ("rebalancing", Some("rebalance")),
+            ("portfolio", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, known), expected, "{word}");
+        }
     }
 }
