@@ -19,6 +19,7 @@ fn envelope(source: &str, detail_type: &str) -> Value {
 fn delivered(routes: &Routes, envelope: &Value) -> Vec<(String, String)> {
     routes
         .deliveries(envelope)
+        .unwrap()
         .into_iter()
         .map(|delivery| (delivery.target.to_string(), delivery.rule.name.to_string()))
         .collect()
@@ -125,7 +126,9 @@ fn the_audit_rule_matches_everything_of_ours_and_delivers_nothing() {
     let routes = shipped();
     let completed = envelope("alchemiser.orchestration", "WorkflowCompleted");
     let matching: Vec<_> = routes
-        .matching(&completed)
+        .matching(completed.to_string().as_bytes())
+        .unwrap()
+        .into_iter()
         .map(|rule| rule.name.as_str())
         .collect();
     assert_eq!(matching, ["audit"]);
@@ -134,12 +137,8 @@ fn the_audit_rule_matches_everything_of_ours_and_delivers_nothing() {
         routes.target_kind(&TargetName::new("audit").unwrap()),
         Some(TargetKind::Log)
     );
-    assert_eq!(
-        routes
-            .matching(&envelope("other", "WorkflowStarted"))
-            .count(),
-        0
-    );
+    let other = envelope("other", "WorkflowStarted").to_string();
+    assert_eq!(routes.matching(other.as_bytes()), Ok(Vec::new()));
 }
 
 #[test]
@@ -205,16 +204,18 @@ fn a_pattern_may_be_eventbridges_own_json() {
     assert_eq!(
         routes
             .deliveries(&json!({"detail": {"parent": null}}))
+            .unwrap()
             .len(),
         1
     );
     assert_eq!(
         routes
             .deliveries(&json!({"detail": {"parent": "wf-1"}}))
+            .unwrap()
             .len(),
         1
     );
-    assert_eq!(routes.deliveries(&json!({"detail": {}})).len(), 0);
+    assert_eq!(routes.deliveries(&json!({"detail": {}})), Ok(Vec::new()));
 }
 
 /// Every mistake of each file is reported in one run; the snapshots show how.
