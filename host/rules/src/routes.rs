@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::event::EventError;
+use crate::matcher::{RuleSet, Scratch};
 use crate::mistake::RoutesError;
 use crate::name::{RuleName, TargetName};
 use crate::pattern::Pattern;
@@ -69,13 +71,34 @@ pub struct Delivery<'routes> {
 }
 
 /// A `routes.toml` without mistakes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Routes {
     targets: BTreeMap<TargetName, TargetKind>,
     rules: Vec<Rule>,
+    /// The patterns of the enabled rules, each under the rule's index.
+    patterns: RuleSet<usize>,
+}
+
+impl PartialEq for Routes {
+    fn eq(&self, other: &Self) -> bool {
+        // All else follows from these.
+        self.targets == other.targets && self.rules == other.rules
+    }
 }
 
 impl Routes {
+    fn new(targets: BTreeMap<TargetName, TargetKind>, rules: Vec<Rule>) -> Self {
+        let mut patterns = RuleSet::new();
+        for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+            patterns.insert(index, &rule.pattern);
+        }
+        Self {
+            targets,
+            rules,
+            patterns,
+        }
+    }
+
     /// Reads the text of a `routes.toml`; `file_name` is for the messages.
     ///
     /// # Errors
@@ -111,21 +134,45 @@ impl Routes {
 
     /// The enabled rules that match an event, in the order of the file.
     ///
-    /// `envelope` is the event as EventBridge delivers it: `source`,
+    /// `event` is the envelope as EventBridge delivers it: `source`,
     /// `detail-type`, `detail` and so on.
-    pub fn matching(&self, envelope: &Value) -> impl Iterator<Item = &Rule> {
-        self.rules
-            .iter()
-            .filter(|rule| rule.enabled && rule.pattern.matches(envelope))
+    ///
+    /// # Errors
+    ///
+    /// An event that is no JSON object; see [`EventError`].
+    pub fn matching(&self, event: &[u8]) -> Result<Vec<&Rule>, EventError> {
+        let mut scratch = Scratch::default();
+        let mut indices: Vec<usize> = self
+            .patterns
+            .matching(event, &mut scratch)?
+            .copied()
+            .collect();
+        indices.sort_unstable();
+        Ok(indices
+            .into_iter()
+            .map(|index| &self.rules[index])
+            .collect())
     }
 
     /// The deliveries that an event leads to: one for each handler that an
     /// enabled rule sends it to, in the order of the file. Where several rules
     /// send it to one handler, the first counts.
+    ///
+    /// A rule whose verdict cannot be reached in bounded time
+    /// ([`EventError::TooManyCombinations`]) sends the event too: a handler
+    /// refuses what it does not take, while an event not sent would be lost.
     #[must_use]
     pub fn deliveries(&self, envelope: &Value) -> Vec<Delivery<'_>> {
+        let event = envelope.to_string();
+        let rules = self.matching(event.as_bytes()).unwrap_or_else(|_| {
+            let sends = |rule: &&Rule| {
+                let verdict = rule.pattern.matches(event.as_bytes());
+                rule.enabled && matches!(verdict, Ok(true) | Err(EventError::TooManyCombinations))
+            };
+            self.rules.iter().filter(sends).collect()
+        });
         let mut deliveries: Vec<Delivery<'_>> = Vec::new();
-        for rule in self.matching(envelope) {
+        for rule in rules {
             let handled = self.target_kind(&rule.target) == Some(TargetKind::Handler);
             if handled && deliveries.iter().all(|there| *there.target != rule.target) {
                 deliveries.push(Delivery {

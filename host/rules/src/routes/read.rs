@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::{RetryPolicy, Routes, Rule, TargetKind};
 use crate::mistake::{Mistake, RoutesError, line_and_column};
 use crate::name::{NameError, RuleName, TargetName};
-use crate::pattern::{self, Pattern};
+use crate::pattern::Pattern;
 use alchemiser_suggest as suggest;
 
 const FILE_KEYS: [&str; 2] = ["targets", "rule"];
@@ -81,10 +81,7 @@ impl<'text> Reader<'text> {
         self.known_keys(file, "", &FILE_KEYS);
         let targets = self.targets(file);
         let rules = self.rules(file, targets.as_ref());
-        Some(Routes {
-            targets: targets?,
-            rules: rules?,
-        })
+        Some(Routes::new(targets?, rules?))
     }
 
     fn targets(&mut self, file: &DeTable<'text>) -> Option<Targets> {
@@ -225,9 +222,9 @@ impl<'text> Reader<'text> {
 
     /// A pattern as a table, or as a string with EventBridge's JSON in it.
     fn pattern(&mut self, value: &Value<'text>) -> Option<Pattern> {
-        let pattern = match value.get_ref() {
-            DeValue::String(json) => Pattern::from_json(json),
-            _ => pattern::compile(&pattern::node_of_toml(value)),
+        let (pattern, start) = match value.get_ref() {
+            DeValue::String(json) => (Pattern::from_json(json), self.start_of(value, json)),
+            _ => (Pattern::from_toml(value), Some(0)),
         };
         let error = match pattern {
             Ok(pattern) => return Some(pattern),
@@ -238,10 +235,20 @@ impl<'text> Reader<'text> {
                 "" => "pattern".to_owned(),
                 within => format!("pattern.{within}"),
             };
-            let span = mistake.span.unwrap_or_else(|| value.span());
+            let span = start.map_or(value.span(), |start| {
+                start + mistake.span.start..start + mistake.span.end
+            });
             self.mistake(span, Some(&field), mistake.message, mistake.advice);
         }
         None
+    }
+
+    /// Where in the file the text of a string begins, if it stands there as it
+    /// is, without escapes.
+    fn start_of(&self, value: &Value<'text>, string: &str) -> Option<usize> {
+        let span = value.span();
+        let written = self.text.get(span.clone())?;
+        written.find(string).map(|start| span.start + start)
     }
 
     // Parts that are alike everywhere.
