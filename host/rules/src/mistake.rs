@@ -14,8 +14,8 @@ pub struct Mistake {
     pub column: usize,
     /// The place as a range of bytes.
     pub span: Range<usize>,
-    /// The rule that it is about, if it has a name already.
-    pub rule: Option<String>,
+    /// The rule, schedule or test that it is about, if that has a name.
+    pub entry: Option<Entry>,
     /// The key, with those above it: `target`, `pattern.detail.symbol`.
     pub field: Option<String>,
     /// What is wrong.
@@ -24,14 +24,64 @@ pub struct Mistake {
     pub advice: String,
 }
 
+/// Something of the file that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its name as written, which may be mistaken.
+    pub name: String,
+}
+
+/// What stands in double brackets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// `[[rule]]`
+    Rule,
+    /// `[[schedule]]`
+    Schedule,
+    /// `[[test]]`
+    Test,
+}
+
+impl EntryKind {
+    /// The key in the file.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Schedule => "schedule",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl Mistake {
+    /// What it is about: ``rule `audit`, field `target` ``; empty for the file
+    /// as a whole.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match (&self.entry, &self.field) {
+            (Some(entry), Some(field)) => format!("{entry}, field `{field}`"),
+            (Some(entry), None) => entry.to_string(),
+            (None, Some(field)) => format!("field `{field}`"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} `{}`", self.kind.key(), self.name)
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}: ", self.file, self.line, self.column)?;
-        match (&self.rule, &self.field) {
-            (Some(rule), Some(field)) => write!(formatter, "rule `{rule}`, field `{field}`: ")?,
-            (Some(rule), None) => write!(formatter, "rule `{rule}`: ")?,
-            (None, Some(field)) => write!(formatter, "field `{field}`: ")?,
-            (None, None) => {}
+        match self.subject().as_str() {
+            "" => {}
+            subject => write!(formatter, "{subject}: ")?,
         }
         write!(formatter, "{}; {}", self.message, self.advice)
     }

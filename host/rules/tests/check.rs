@@ -62,7 +62,10 @@ fn routes(rules: &[&str]) -> Routes {
 fn found(routes: &Routes, flow: &Flow) -> Vec<String> {
     check(routes, flow)
         .iter()
-        .map(ToString::to_string)
+        .map(|finding| match finding.place() {
+            Some(place) => format!("line {}: {finding}", place.line),
+            None => finding.to_string(),
+        })
         .collect()
 }
 
@@ -125,7 +128,7 @@ fn each_kind_of_finding_is_found() {
             "a loop through two handlers",
             &["one x/Go a", "two x/Next b"],
             flow("x/Go", "", &["x/Go a: x/Next", "x/Next b: x/Go"]),
-            &["events go round in a loop: `Go` from `x` → `Next` from `x` → `Go` from `x`"],
+            &["events go round in a loop: `Go` → `Next` → `Go`"],
         ),
     ];
     for (what, rules, flow, expected) in table {
@@ -151,8 +154,8 @@ fn a_loop_beside_a_long_way_is_found_once() {
     assert_eq!(
         findings,
         [
-            "events go round in a loop: `A` from `x` → `B` from `x` → `C` from `x` → `A` from `x`",
-            "events go round in a loop: `D` from `x` → `D` from `x`",
+            "events go round in a loop: `A` → `B` → `C` → `A`",
+            "events go round in a loop: `D` → `D`",
         ]
     );
 }
