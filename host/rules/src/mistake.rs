@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::pattern::PatternMistake;
+
 /// One mistake, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -22,6 +24,24 @@ pub struct Mistake {
     pub message: String,
     /// What to do.
     pub advice: String,
+}
+
+impl PatternMistake {
+    /// The mistake in a text of its own: the pattern's, from a file or the like.
+    #[must_use]
+    pub fn within(self, text: &str, file: &str) -> Mistake {
+        let (line, column) = line_and_column(text, self.span.start);
+        Mistake {
+            file: file.to_owned(),
+            line,
+            column,
+            span: self.span,
+            entry: None,
+            field: Some(self.field).filter(|field| !field.is_empty()),
+            message: self.message,
+            advice: self.advice,
+        }
+    }
 }
 
 /// Something of the file that has a name.

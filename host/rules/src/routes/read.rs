@@ -41,8 +41,11 @@ pub(super) fn parse(
 fn read(reader: &mut Reader<'_>) -> Option<Routes> {
     let Ok(document) = DeTable::parse(reader.text) else {
         for syntax::SyntaxError { span, message } in syntax::errors(reader.text) {
-            let message = format!("this is no TOML: {message}");
-            reader.mistake(span, message, "mend the syntax");
+            let advice = match message.as_str() {
+                "duplicate key" => "it is there twice; leave one",
+                _ => "mend the syntax",
+            };
+            reader.mistake(span, format!("this is no TOML: {message}"), advice);
         }
         return None;
     };

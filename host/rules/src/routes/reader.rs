@@ -146,8 +146,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn wrong_type(&mut self, value: &Value<'_>, expected: &str) {
-        let message = format!("this is {}", of(value));
-        self.mistake(value.span(), message, format!("write {expected}"));
+        if self.literally(value) {
+            let message = format!("this is {}", of(value));
+            self.mistake(value.span(), message, format!("write {expected}"));
+        }
     }
 
     /// Records a mistake at the field in hand.
