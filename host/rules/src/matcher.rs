@@ -103,7 +103,11 @@ impl Scratch {
             + self.rules_seen.capacity()
             + self.candidates.capacity()
             + self.matched.capacity();
-        let places: usize = self.wanted.iter().map(|field| field.places.capacity()).sum();
+        let places: usize = self
+            .wanted
+            .iter()
+            .map(|field| field.places.capacity())
+            .sum();
         self.found.memory()
             + words * size_of::<u32>()
             + self.folded.capacity()

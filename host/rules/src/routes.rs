@@ -148,19 +148,31 @@ impl Routes {
             .copied()
             .collect();
         indices.sort_unstable();
-        Ok(indices.into_iter().map(|index| &self.rules[index]).collect())
+        Ok(indices
+            .into_iter()
+            .map(|index| &self.rules[index])
+            .collect())
     }
 
     /// The deliveries that an event leads to: one for each handler that an
     /// enabled rule sends it to, in the order of the file. Where several rules
     /// send it to one handler, the first counts.
     ///
-    /// # Errors
-    ///
-    /// As [`matching`](Self::matching).
-    pub fn deliveries(&self, envelope: &Value) -> Result<Vec<Delivery<'_>>, EventError> {
+    /// A rule whose verdict cannot be reached in bounded time
+    /// ([`EventError::TooManyCombinations`]) sends the event too: a handler
+    /// refuses what it does not take, while an event not sent would be lost.
+    #[must_use]
+    pub fn deliveries(&self, envelope: &Value) -> Vec<Delivery<'_>> {
+        let event = envelope.to_string();
+        let rules = self.matching(event.as_bytes()).unwrap_or_else(|_| {
+            let sends = |rule: &&Rule| {
+                let verdict = rule.pattern.matches(event.as_bytes());
+                rule.enabled && matches!(verdict, Ok(true) | Err(EventError::TooManyCombinations))
+            };
+            self.rules.iter().filter(sends).collect()
+        });
         let mut deliveries: Vec<Delivery<'_>> = Vec::new();
-        for rule in self.matching(envelope.to_string().as_bytes())? {
+        for rule in rules {
             let handled = self.target_kind(&rule.target) == Some(TargetKind::Handler);
             if handled && deliveries.iter().all(|there| *there.target != rule.target) {
                 deliveries.push(Delivery {
@@ -169,6 +181,6 @@ impl Routes {
                 });
             }
         }
-        Ok(deliveries)
+        deliveries
     }
 }

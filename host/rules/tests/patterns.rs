@@ -69,10 +69,22 @@ fn absence_counts_in_the_element_that_earlier_fields_chose() {
     let before = r#"{"fills":{"error":[{"exists":false}],"symbol":["A"]}}"#;
     let after = r#"{"fills":{"symbol":["A"],"warning":[{"exists":false}]}}"#;
     for (event, expected) in [
-        (r#"{"fills":[{"symbol":"A"},{"error":1,"warning":1}]}"#, (false, true)),
-        (r#"{"fills":[{"symbol":"A"},{"symbol":"A","error":1,"warning":1}]}"#, (false, true)),
-        (r#"{"fills":[{"symbol":"A","error":1,"warning":1}]}"#, (false, false)),
-        (r#"{"fills":[{"symbol":"A"}],"fills":[{"warning":1}]}"#, (true, false)),
+        (
+            r#"{"fills":[{"symbol":"A"},{"error":1,"warning":1}]}"#,
+            (false, true),
+        ),
+        (
+            r#"{"fills":[{"symbol":"A"},{"symbol":"A","error":1,"warning":1}]}"#,
+            (false, true),
+        ),
+        (
+            r#"{"fills":[{"symbol":"A","error":1,"warning":1}]}"#,
+            (false, false),
+        ),
+        (
+            r#"{"fills":[{"symbol":"A"}],"fills":[{"warning":1}]}"#,
+            (true, false),
+        ),
     ] {
         let verdicts = (matches(before, event), matches(after, event));
         assert_eq!(verdicts, expected, "{event}");
@@ -105,7 +117,10 @@ fn depth_is_limited_however_long_a_pattern_may_be() {
     let nested = |depth: usize| format!("{}[1]{}", "{\"a\":".repeat(depth), "}".repeat(depth));
     assert!(Pattern::from_json_within(&nested(999), &limits).is_ok());
     let error = Pattern::from_json_within(&nested(1_000_000), &limits).unwrap_err();
-    assert!(error.to_string().contains("nested more than 1000 deep"), "{error}");
+    assert!(
+        error.to_string().contains("nested more than 1000 deep"),
+        "{error}"
+    );
 
     let dotted = format!("{{\"{}\":[1]}}", vec!["a"; 100_000].join("."));
     let pattern = Pattern::from_json_within(&dotted, &limits).unwrap();
@@ -123,12 +138,16 @@ fn combinations_are_limited() {
     };
     assert!(Pattern::from_json(&combinations(9)).is_ok());
     for ors in [10, 50] {
-        let error = Pattern::from_json(&combinations(ors)).unwrap_err().to_string();
+        let error = Pattern::from_json(&combinations(ors))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("more than 1000 combinations"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     let fields = |count: usize| {
-        let fields: Vec<String> = (0..count).map(|field| format!("\"{field:x}\":[1]")).collect();
+        let fields: Vec<String> = (0..count)
+            .map(|field| format!("\"{field:x}\":[1]"))
+            .collect();
         format!("{{{}}}", fields.join(","))
     };
     let limits = PatternLimits {
@@ -144,7 +163,10 @@ fn wildcards_are_limited() {
     let wildcard = |stars: usize| format!(r#"{{"a":[{{"wildcard":"{}"}}]}}"#, "*a".repeat(stars));
     assert!(Pattern::from_json(&wildcard(20)).is_ok());
     let error = Pattern::from_json(&wildcard(21)).unwrap_err().to_string();
-    assert!(error.contains("the wildcard has 21 `*`, and 20 are allowed"), "{error}");
+    assert!(
+        error.contains("the wildcard has 21 `*`, and 20 are allowed"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -165,7 +187,12 @@ fn every_mistake_is_told_with_its_place() {
             ("$or.d", "\"x\""),
         ]
     );
-    for (text, offset) in [("{\"a\":[1]", 8), ("", 0), ("{\"a\":[\"\\ud800\"]}", 7), ("{\"a\":[1]}}", 9)] {
+    for (text, offset) in [
+        ("{\"a\":[1]", 8),
+        ("", 0),
+        ("{\"a\":[\"\\ud800\"]}", 7),
+        ("{\"a\":[1]}}", 9),
+    ] {
         let error = Pattern::from_json(text).unwrap_err();
         assert_eq!(error.mistakes[0].span.start, offset, "{text}");
         assert!(text.get(error.mistakes[0].span.clone()).is_some(), "{text}");

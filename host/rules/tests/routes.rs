@@ -19,7 +19,6 @@ fn envelope(source: &str, detail_type: &str) -> Value {
 fn delivered(routes: &Routes, envelope: &Value) -> Vec<(String, String)> {
     routes
         .deliveries(envelope)
-        .unwrap()
         .into_iter()
         .map(|delivery| (delivery.target.to_string(), delivery.rule.name.to_string()))
         .collect()
@@ -204,18 +203,16 @@ fn a_pattern_may_be_eventbridges_own_json() {
     assert_eq!(
         routes
             .deliveries(&json!({"detail": {"parent": null}}))
-            .unwrap()
             .len(),
         1
     );
     assert_eq!(
         routes
             .deliveries(&json!({"detail": {"parent": "wf-1"}}))
-            .unwrap()
             .len(),
         1
     );
-    assert_eq!(routes.deliveries(&json!({"detail": {}})), Ok(Vec::new()));
+    assert_eq!(routes.deliveries(&json!({"detail": {}})).len(), 0);
 }
 
 /// Every mistake of each file is reported in one run; the snapshots show how.

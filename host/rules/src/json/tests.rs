@@ -50,7 +50,10 @@ fn nesting_is_limited() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(read(&nested(NESTING_LIMIT)), Ok(()));
     let error = read(&nested(NESTING_LIMIT + 1)).unwrap_err();
-    assert_eq!((error.offset, error.problem), (NESTING_LIMIT, Problem::TooDeep));
+    assert_eq!(
+        (error.offset, error.problem),
+        (NESTING_LIMIT, Problem::TooDeep)
+    );
 }
 
 #[test]
@@ -60,14 +63,42 @@ fn a_lone_surrogate_is_read() {
     }
     let mut text = Vec::new();
     decode(br"a\ud83d\ude80\ud83d!", &mut text);
-    assert_eq!(text, [b"a\xf0\x9f\x9a\x80".as_slice(), b"\xed\xa0\xbd!"].concat());
+    assert_eq!(
+        text,
+        [b"a\xf0\x9f\x9a\x80".as_slice(), b"\xed\xa0\xbd!"].concat()
+    );
 }
 
 /// Text that is nearly JSON, so that each rule of the grammar is tried.
 fn nearly_json() -> impl Strategy<Value = String> {
     let token = proptest::sample::select(vec![
-        "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"\\n\"", "\"\\", "u00e9", "\"\\u00e9\"", "0", "-1", "1.5", "1e5", "e",
-        ".", "-", "true", "fals", "null", " ", "\n", "\u{1}", "é", "abcdefgh",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\"a\"",
+        "\"\\n\"",
+        "\"\\",
+        "u00e9",
+        "\"\\u00e9\"",
+        "0",
+        "-1",
+        "1.5",
+        "1e5",
+        "e",
+        ".",
+        "-",
+        "true",
+        "fals",
+        "null",
+        " ",
+        "\n",
+        "\u{1}",
+        "é",
+        "abcdefgh",
     ]);
     proptest::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
 }

@@ -92,14 +92,8 @@ impl Point {
 
     fn of_address(address: IpAddr, bits: u32) -> Self {
         let (part, hash) = match network(address, bits) {
-            IpAddr::V4(network) => (
-                Part::Version4,
-                hash_on(HASH_OF_NOTHING, &network.octets()),
-            ),
-            IpAddr::V6(network) => (
-                Part::Version6,
-                hash_on(HASH_OF_NOTHING, &network.octets()),
-            ),
+            IpAddr::V4(network) => (Part::Version4, hash_on(HASH_OF_NOTHING, &network.octets())),
+            IpAddr::V6(network) => (Part::Version6, hash_on(HASH_OF_NOTHING, &network.octets())),
         };
         Self::Part(part, bits, hash)
     }
@@ -200,7 +194,9 @@ impl Anchors {
             Point::Value(value) => values.anchored_mut(value).push(id),
             Point::Always => self.always.push(id),
             Point::Any => self.operators(path).any.push(id),
-            Point::Numbers(lowest, highest) => self.operators(path).numbers.add(lowest, highest, id),
+            Point::Numbers(lowest, highest) => {
+                self.operators(path).numbers.add(lowest, highest, id)
+            }
             Point::Part(part, length, hash) => {
                 self.operators(path).lengths[part as usize].add(length);
                 let key = key(path, part, length, hash);
@@ -317,14 +313,21 @@ impl Anchors {
             // As long as a pattern's text, it is worth hashing.
             let length = folded.len() as u32;
             let lengths = &operators.lengths(Part::Folded).0;
-            if lengths.binary_search_by_key(&length, |(length, _)| *length).is_ok() {
+            if lengths
+                .binary_search_by_key(&length, |(length, _)| *length)
+                .is_ok()
+            {
                 look_up(Part::Folded, length, hash_on(HASH_OF_NOTHING, &*folded));
             }
         }
         if operators.address_needed()
             && let Some(address) = parse_address(text)
         {
-            let part = if address.is_ipv4() { Part::Version4 } else { Part::Version6 };
+            let part = if address.is_ipv4() {
+                Part::Version4
+            } else {
+                Part::Version6
+            };
             for bits in operators.lengths(part).up_to(128) {
                 if let Point::Part(part, bits, hash) = Point::of_address(address, bits) {
                     look_up(part, bits, hash);

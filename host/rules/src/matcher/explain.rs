@@ -95,7 +95,10 @@ impl Pattern {
             .iter()
             .map(|alternative| {
                 let fields = alternative.fields.iter();
-                (alternative, fields.map(|field| paths.add(&field.path)).collect())
+                (
+                    alternative,
+                    fields.map(|field| paths.add(&field.path)).collect(),
+                )
             })
             .collect();
         let mut found = Found::default();
@@ -154,7 +157,11 @@ fn first_failure<'pattern>(
             Reason::OtherElement
         } else {
             Reason::Values {
-                first: values.iter().take(SHOWN).map(|(_, value)| json(*value)).collect(),
+                first: values
+                    .iter()
+                    .take(SHOWN)
+                    .map(|(_, value)| json(*value))
+                    .collect(),
                 count: values.len(),
             }
         };

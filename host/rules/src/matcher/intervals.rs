@@ -206,7 +206,8 @@ impl Intervals {
     /// About how many bytes it takes.
     pub(super) fn memory(&self) -> usize {
         let ids: usize = self.nodes.iter().map(|node| node.ids.capacity()).sum();
-        self.nodes.capacity() * size_of::<Node>() + (ids + self.unused.capacity()) * size_of::<u32>()
+        self.nodes.capacity() * size_of::<Node>()
+            + (ids + self.unused.capacity()) * size_of::<u32>()
     }
 }
 

@@ -139,7 +139,9 @@ impl Paths {
     #[inline]
     fn child(&self, parent: PathId, name: &[u8]) -> Option<PathId> {
         self.by_name
-            .find(hash(parent, name), |path| self.is_named(*path, parent, name))
+            .find(hash(parent, name), |path| {
+                self.is_named(*path, parent, name)
+            })
             .copied()
     }
 
@@ -236,7 +238,9 @@ mod tests {
         let deep = paths.add("a.b.c");
         let beside = paths.add("a.b");
         let empty = paths.add(".x");
-        let a = paths.descend(PathId::ROOT, b"a").map(|a| paths.descend(a, b"b.c"));
+        let a = paths
+            .descend(PathId::ROOT, b"a")
+            .map(|a| paths.descend(a, b"b.c"));
         assert_eq!(a, Some(Some(deep)));
         assert_eq!(paths.descend(PathId::ROOT, b"a.b"), Some(beside));
         assert_eq!(paths.descend(PathId::ROOT, b"a.b.c"), Some(deep));

@@ -40,7 +40,10 @@ fn version_4(text: &str) -> Option<Ipv4Addr> {
 }
 
 fn version_6(text: &str) -> Option<IpAddr> {
-    if !text.bytes().all(|byte| byte == b':' || byte.is_ascii_hexdigit()) {
+    if !text
+        .bytes()
+        .all(|byte| byte == b':' || byte.is_ascii_hexdigit())
+    {
         return None;
     }
     let long = text.split(':').any(|group| group.len() > 4);
@@ -158,8 +161,24 @@ mod tests {
     #[test]
     fn what_is_no_address_is_told_from_one() {
         for text in [
-            "", "10", "10.0.0", "10.0.0.0.0", "10.0.0.256", "10.0.0.+1", " 10.0.0.1", "0010.0000.000.001", "1.2.3.", ":",
-            "::1%eth0", "::1.2.3.4", "1::2::3", "12345::", "face", "a.b.c.d", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::8",
+            "",
+            "10",
+            "10.0.0",
+            "10.0.0.0.0",
+            "10.0.0.256",
+            "10.0.0.+1",
+            " 10.0.0.1",
+            "0010.0000.000.001",
+            "1.2.3.",
+            ":",
+            "::1%eth0",
+            "::1.2.3.4",
+            "1::2::3",
+            "12345::",
+            "face",
+            "a.b.c.d",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7::8",
         ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }

@@ -78,7 +78,11 @@ fn short(text: &[u8]) -> Option<f64> {
     let decimals = decimals.map_or(0, |whole| count - whole);
     // Exact: fifteen digits are below 2^53.
     let value = digits as f64 / POWERS_OF_TEN[decimals];
-    Some(if negative && digits != 0 { -value } else { value })
+    Some(if negative && digits != 0 {
+        -value
+    } else {
+        value
+    })
 }
 
 #[cold]
@@ -110,9 +114,8 @@ impl Decimal {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let all = format!("{whole}{fraction}");
         let unsigned_exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        let is_number = |digits: &str| {
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-        };
+        let is_number =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(&all) || !is_number(unsigned_exponent) {
             return None;
         }
@@ -189,7 +192,9 @@ mod tests {
 
     #[test]
     fn what_is_no_decimal_number_is_refused() {
-        for text in ["", "inf", "-nan", "1_000", "0x10", ".", "1e", "--1", "e5", "1e+-5"] {
+        for text in [
+            "", "inf", "-nan", "1_000", "0x10", ".", "1e", "--1", "e5", "1e+-5",
+        ] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }

@@ -195,7 +195,10 @@ impl fmt::Display for Test {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ignoring_case = |operator: &str, text: &AnyCase| {
             let text = text.to_string();
-            format!(r#"{{"{operator}":{{"equals-ignore-case":{}}}}}"#, Json(&text))
+            format!(
+                r#"{{"{operator}":{{"equals-ignore-case":{}}}}}"#,
+                Json(&text)
+            )
         };
         match self {
             Self::Equals(literal) => literal.fmt(formatter),

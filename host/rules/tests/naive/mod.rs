@@ -199,7 +199,8 @@ fn holds(test: &Json, value: &Json) -> bool {
             let Json::Number(number) = value else {
                 return false;
             };
-            expected == number || value_of(expected).is_some() && value_of(expected) == value_of(number)
+            expected == number
+                || value_of(expected).is_some() && value_of(expected) == value_of(number)
         }
         _ => test == value,
     }
@@ -299,6 +300,9 @@ fn wildcard(pattern: &[char], text: &str) -> bool {
 
 /// An address; of version 4 with zeros taken from the front of each number.
 fn address(text: &str) -> Option<IpAddr> {
+    if text.contains(':') {
+        return text.parse().ok();
+    }
     let trimmed: Vec<String> = text
         .split('.')
         .map(|part| match part.trim_start_matches('0') {

@@ -139,7 +139,11 @@ impl Compiler<'_> {
             "the operator `{operator}` takes a string, not {}",
             operand.kind.name()
         );
-        self.mistake(operand, message, format!("write `{{ {operator} = \"…\" }}`"));
+        self.mistake(
+            operand,
+            message,
+            format!("write `{{ {operator} = \"…\" }}`"),
+        );
         None
     }
 
@@ -314,7 +318,11 @@ impl Compiler<'_> {
                     "`anything-but` takes strings only or numbers only, and here is {}",
                     one.kind.name()
                 );
-                self.mistake(one, message, "write two `anything-but`, or values of one kind");
+                self.mistake(
+                    one,
+                    message,
+                    "write two `anything-but`, or values of one kind",
+                );
                 return None;
             };
             texts.push(text.as_str().into());
