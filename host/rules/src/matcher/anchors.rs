@@ -195,7 +195,7 @@ impl Anchors {
             Point::Always => self.always.push(id),
             Point::Any => self.operators(path).any.push(id),
             Point::Numbers(lowest, highest) => {
-                self.operators(path).numbers.add(lowest, highest, id)
+                self.operators(path).numbers.add(lowest, highest, id);
             }
             Point::Part(part, length, hash) => {
                 self.operators(path).lengths[part as usize].add(length);
