@@ -2,6 +2,7 @@
 
 mod anchors;
 mod arrays;
+mod bytes;
 mod explain;
 mod intervals;
 mod paths;
@@ -12,6 +13,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use crate::event::EventError;
 use crate::pattern::{Alternative, Field, Pattern, Test};
@@ -68,7 +70,7 @@ struct CompiledField {
     path: PathId,
     may_be_absent: bool,
     /// The values as they are, of which the field may have one.
-    values: Box<[ValueId]>,
+    values: SmallVec<[ValueId; 4]>,
     /// All other tests.
     tests: Box<[Test]>,
 }
@@ -257,7 +259,7 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     fn add_field(&mut self, field: &Field) -> CompiledField {
         let path = self.paths.add(&field.path);
         grow(&mut self.values_at, path.index() + 1);
-        let (mut values, mut tests) = (Vec::new(), Vec::new());
+        let (mut values, mut tests) = (SmallVec::new(), Vec::new());
         for test in field.tests.iter() {
             match self.values.add(path, test) {
                 Some((value, new)) => {
@@ -270,7 +272,7 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
         CompiledField {
             path,
             may_be_absent: field.may_be_absent(),
-            values: values.into(),
+            values,
             tests: tests.into(),
         }
     }
@@ -412,16 +414,24 @@ impl CompiledField {
         values.chain(self.tests.iter().map(Point::of_test))
     }
 
-    /// Whether some value of the field holds.
+    /// Whether one of the values as they are is there.
     #[inline]
-    fn holds(&self, leaves: &Leaves, event: &[u8], scratch: &Scratch) -> bool {
+    fn value_is_there(&self, leaves: &Leaves, scratch: &Scratch) -> bool {
+        if leaves.count == 1 {
+            // What was just found is nearer than what was marked.
+            return self.values.contains(&scratch.values[leaves.first()]);
+        }
         let seen = |value: &ValueId| scratch.values_seen[value.index()] == scratch.event;
         self.values.iter().any(seen)
-            || !self.tests.is_empty()
-                && scratch
-                    .found
-                    .each(leaves)
-                    .any(|(_, leaf)| self.tests_hold(leaf, event, &scratch.found))
+    }
+
+    /// Whether one of the tests holds for some value of the field.
+    #[inline]
+    fn test_holds(&self, leaves: &Leaves, event: &[u8], found: &Found) -> bool {
+        !self.tests.is_empty()
+            && found
+                .each(leaves)
+                .any(|(_, leaf)| self.tests_hold(leaf, event, found))
     }
 
     #[inline]
@@ -432,7 +442,11 @@ impl CompiledField {
 
     fn memory(&self) -> usize {
         size_of::<Self>()
-            + size_of_val(&*self.values)
+            + if self.values.spilled() {
+                size_of_val(&*self.values)
+            } else {
+                0
+            }
             + self.tests.iter().map(Test::memory).sum::<usize>()
     }
 }
@@ -458,7 +472,9 @@ impl Compiled {
                 return Ok(false);
             };
             in_arrays += u32::from(leaves.in_arrays);
-            if !field.holds(leaves, event, scratch) {
+            if !field.value_is_there(leaves, scratch)
+                && !field.test_holds(leaves, event, &scratch.found)
+            {
                 if !(field.may_be_absent && leaves.in_arrays) {
                     return Ok(false);
                 }

@@ -19,10 +19,22 @@ const EVENTS: &str = "814aff1494e3103935f3204212634cb081eb6670540790b9f93837e522
 
 /// The rule sets with the digests of their patterns, a line each.
 const RULES: [(&str, &str); 4] = [
-    ("5 mixed", "4a57b0edd6758db7a9ecbc9469df559048064c8826d3b7884024243654120709"),
-    ("100 mixed", "52e8b3ece8410a50aa519b4e952f6d94f6736927211adeb093971dba6f297583"),
-    ("10,000 mixed", "adecb203fbe5cc46631ef2de9289a6e773049525fa1d223fccf7106629f42573"),
-    ("10,000 exact", "9f92ce7b7697b2587e06b6b7ddb3b165c62ef24f4c1c6860c27874da3a258a5e"),
+    (
+        "5 mixed",
+        "4a57b0edd6758db7a9ecbc9469df559048064c8826d3b7884024243654120709",
+    ),
+    (
+        "100 mixed",
+        "52e8b3ece8410a50aa519b4e952f6d94f6736927211adeb093971dba6f297583",
+    ),
+    (
+        "10,000 mixed",
+        "adecb203fbe5cc46631ef2de9289a6e773049525fa1d223fccf7106629f42573",
+    ),
+    (
+        "10,000 exact",
+        "9f92ce7b7697b2587e06b6b7ddb3b165c62ef24f4c1c6860c27874da3a258a5e",
+    ),
 ];
 
 const TYPES: [&str; 8] = [
@@ -117,7 +129,12 @@ fn event(random: &mut Random, symbols: &[String], strategies: &[String]) -> Even
     let price = round(random.uniform(1.0, 900.0), 2);
     let id = random.bits(128);
     let detail_type = *random.choice(&TYPES);
-    let sources = ["trading.oms", "trading.risk", "trading.portfolio", "trading.feed"];
+    let sources = [
+        "trading.oms",
+        "trading.risk",
+        "trading.portfolio",
+        "trading.feed",
+    ];
     let source = *random.choice(&sources);
     let account = random.range(100_000_000_000, 100_000_002_000);
     let time = format!(
@@ -292,9 +309,8 @@ fn five() -> Vec<String> {
 /// Rules of exact values only. Smaller sets are drawn before, as they were
 /// when the workload was made.
 fn exact(events: &[Event]) -> Vec<String> {
-    let sorted = |values: BTreeSet<&str>| -> Vec<String> {
-        values.into_iter().map(str::to_owned).collect()
-    };
+    let sorted =
+        |values: BTreeSet<&str>| -> Vec<String> { values.into_iter().map(str::to_owned).collect() };
     let symbols = sorted(events.iter().map(|event| event.symbol.as_str()).collect());
     let types = sorted(events.iter().map(|event| event.detail_type).collect());
     let venues = sorted(events.iter().map(|event| event.venue).collect());

@@ -22,8 +22,8 @@ impl Random {
         let mut index = 1;
         for _ in 0..WORDS {
             let last = state[index - 1];
-            state[index] = (state[index] ^ (last ^ last >> 30).wrapping_mul(1_664_525))
-                .wrapping_add(seed);
+            state[index] =
+                (state[index] ^ (last ^ last >> 30).wrapping_mul(1_664_525)).wrapping_add(seed);
             index += 1;
             if index == WORDS {
                 state[0] = state[WORDS - 1];

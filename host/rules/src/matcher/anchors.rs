@@ -103,8 +103,7 @@ impl Point {
     pub(super) fn likelihood(&self, values: u32) -> f64 {
         match self {
             Self::Value(_) => 1.0 / (1.0 + f64::from(values)),
-            Self::Part(Part::Version4 | Part::Version6, ..) => 0.05,
-            Self::Part(_, length, _) => 0.5_f64.powi((*length).min(10) as i32),
+            Self::Part(..) => 0.25,
             Self::Numbers(..) => 0.5,
             Self::Any => 0.95,
             Self::Always => 2.0,
@@ -208,7 +207,7 @@ impl Anchors {
     /// Takes back what [`add`](Self::add) did.
     pub(super) fn remove(&mut self, path: PathId, point: Point, id: u32, values: &mut Values) {
         match point {
-            Point::Value(value) => take(values.anchored_mut(value), id),
+            Point::Value(value) => values.anchored_mut(value).retain(|other| *other != id),
             Point::Always => take(&mut self.always, id),
             Point::Any => take(&mut self.operators(path).any, id),
             Point::Numbers(lowest, highest) => {

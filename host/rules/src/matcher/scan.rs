@@ -135,6 +135,14 @@ pub(super) struct Leaves {
     pub(super) in_arrays: bool,
 }
 
+impl Leaves {
+    /// The number of the first.
+    #[inline]
+    pub(super) fn first(&self) -> usize {
+        self.first.index()
+    }
+}
+
 /// What was found in an event. The memory is used again for the next one.
 #[derive(Debug, Default)]
 pub(super) struct Found {
