@@ -17,8 +17,8 @@ use smallvec::SmallVec;
 
 use crate::event::EventError;
 use crate::pattern::{Alternative, Field, Pattern, Test};
-use anchors::{Anchors, Point};
-use arrays::{Place, Wanted, hold_together};
+use anchors::{Anchors, Candidates, Point, mark};
+use arrays::{Place, Steps, Wanted, hold_together};
 pub use explain::{Explanation, Mismatch, Reason};
 use paths::{PathId, Paths};
 use scan::{Found, Leaf, Leaves, scan};
@@ -84,9 +84,10 @@ pub struct Scratch {
     values: Vec<ValueId>,
     /// For each value, the event that last had it.
     values_seen: Vec<u32>,
-    /// For each alternative and rule, the event that it was last tried or
-    /// matched for.
+    /// For each alternative, bucket and rule, the event that it was last found
+    /// or matched for.
     alternatives_seen: Vec<u32>,
+    buckets_seen: Vec<u32>,
     rules_seen: Vec<u32>,
     event: u32,
     candidates: Vec<u32>,
@@ -102,6 +103,7 @@ impl Scratch {
         let words = self.values.capacity()
             + self.values_seen.capacity()
             + self.alternatives_seen.capacity()
+            + self.buckets_seen.capacity()
             + self.rules_seen.capacity()
             + self.candidates.capacity()
             + self.matched.capacity();
@@ -121,11 +123,13 @@ impl Scratch {
         if self.event == 0 {
             self.values_seen.clear();
             self.alternatives_seen.clear();
+            self.buckets_seen.clear();
             self.rules_seen.clear();
             self.event = 1;
         }
         grow(&mut self.values_seen, rules.values.len());
         grow(&mut self.alternatives_seen, rules.alternatives.len());
+        grow(&mut self.buckets_seen, rules.anchors.buckets());
         grow(&mut self.rules_seen, rules.rules.len());
         self.values.clear();
         self.candidates.clear();
@@ -137,12 +141,6 @@ fn grow(seen: &mut Vec<u32>, length: usize) {
     if seen.len() < length {
         seen.resize(length, 0);
     }
-}
-
-/// Whether this is the first time in an event.
-#[inline]
-fn mark(seen: &mut [u32], index: u32, event: u32) -> bool {
-    std::mem::replace(&mut seen[index as usize], event) != event
 }
 
 impl<K> Default for RuleSet<K> {
@@ -322,8 +320,8 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     ) -> Result<impl ExactSizeIterator<Item = &'set K>, EventError> {
         scan(event, &self.paths, &mut scratch.found)?;
         scratch.next_event(self);
-        self.find_candidates(event, scratch);
-        let mut steps = 0;
+        let mut steps = Steps::default();
+        self.find_candidates(event, scratch, &mut steps)?;
         for index in 0..scratch.candidates.len() {
             let candidate = scratch.candidates[index];
             let Some(compiled) = &self.alternatives[candidate as usize] else {
@@ -344,38 +342,46 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     }
 
     /// Finds the alternatives that may hold, and the values of the leaves.
-    fn find_candidates(&self, event: &[u8], scratch: &mut Scratch) {
+    fn find_candidates(
+        &self,
+        event: &[u8],
+        scratch: &mut Scratch,
+        steps: &mut Steps,
+    ) -> Result<(), EventError> {
         let Scratch {
             found,
             values,
             values_seen,
             alternatives_seen,
+            buckets_seen,
             event: number,
             candidates,
             folded,
             ..
         } = scratch;
-        let mut add = |ids: &[u32]| {
-            for id in ids {
-                if mark(alternatives_seen, *id, *number) {
-                    candidates.push(*id);
-                }
-            }
+        let mut candidates = Candidates {
+            event: *number,
+            alternatives_seen,
+            buckets_seen,
+            found: candidates,
+            looked_at: 0,
         };
-        add(self.anchors.always());
-        for leaf in found.leaves() {
+        candidates.add(self.anchors.always());
+        for (index, leaf) in found.leaves().iter().enumerate() {
             let scalar = found.value(event, leaf);
             let mut value = ValueId::NONE;
             if self.values_at[leaf.path.index()] > 0 {
                 value = self.values.of(leaf.path, scalar);
             }
-            if value != ValueId::NONE {
-                values_seen[value.index()] = *number;
-                add(self.values.anchored(value));
+            if value != ValueId::NONE && mark(values_seen, value.index() as u32, *number) {
+                candidates.add(self.values.anchored(value));
             }
             values.push(value);
-            self.anchors.each(leaf.path, scalar, folded, &mut add);
+            let first = found.is_first(index, leaf.path);
+            let anchors = &self.anchors;
+            anchors.find(leaf.path, scalar, first, folded, &mut candidates);
         }
+        steps.take(candidates.looked_at)
     }
 
     /// About how many bytes the set takes. It is bounded by a small multiple
@@ -458,7 +464,7 @@ impl Compiled {
         &self,
         event: &[u8],
         scratch: &mut Scratch,
-        steps: &mut u32,
+        steps: &mut Steps,
     ) -> Result<bool, EventError> {
         let mut in_arrays = 0;
         // Whether a field that has values, none of which holds, may still be
@@ -492,7 +498,7 @@ impl Compiled {
         &self,
         event: &[u8],
         scratch: &mut Scratch,
-        steps: &mut u32,
+        steps: &mut Steps,
     ) -> Result<bool, EventError> {
         let mut count = 0;
         for field in &self.fields {
@@ -502,6 +508,7 @@ impl Compiled {
             if scratch.wanted.len() == count {
                 scratch.wanted.push(Wanted::default());
             }
+            steps.take(leaves.count as usize)?;
             let wanted = &mut scratch.wanted[count];
             count += 1;
             wanted.may_be_absent = field.may_be_absent;

@@ -185,6 +185,12 @@ impl Found {
             .filter(|leaves| leaves.event == self.event)
     }
 
+    /// Whether a leaf is the first of its path.
+    #[inline]
+    pub(super) fn is_first(&self, leaf: usize, path: PathId) -> bool {
+        self.of(path).is_some_and(|leaves| leaves.first() == leaf)
+    }
+
     /// All leaves, as they come in the event.
     pub(super) fn leaves(&self) -> &[Leaf] {
         &self.leaves

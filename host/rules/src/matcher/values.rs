@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use smallvec::SmallVec;
 
+use super::anchors::Ids;
 use super::bytes::same;
 use super::paths::PathId;
 use crate::pattern::{Literal, Number, Scalar, Test};
@@ -108,7 +109,7 @@ struct Value {
     kind: Kind,
     bytes: SmallVec<[u8; 16]>,
     /// What is anchored at it.
-    anchored: SmallVec<[u32; 4]>,
+    anchored: Ids,
 }
 
 impl Value {
@@ -202,7 +203,7 @@ impl Values {
         &self.values[id.index()].anchored
     }
 
-    pub(super) fn anchored_mut(&mut self, id: ValueId) -> &mut SmallVec<[u32; 4]> {
+    pub(super) fn anchored_mut(&mut self, id: ValueId) -> &mut Ids {
         &mut self.values[id.index()].anchored
     }
 
