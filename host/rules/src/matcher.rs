@@ -28,13 +28,27 @@ use values::{ValueId, Values};
 ///
 /// An event is read once, and only what some pattern names is looked at. Which
 /// patterns can match is found by index, so that their number hardly matters.
-/// Adding and removing a pattern takes time in proportion to the pattern, not
-/// to the set.
+/// Adding a pattern takes time in proportion to the pattern, removing it also to
+/// how many others are found by the same value; nothing is rebuilt.
 ///
 /// The time for an event is bounded whatever the event is like: nesting is
 /// limited to 1,000, every byte is read once, each pattern is tried at most
-/// once, and the search through arrays is limited too
+/// once, and what is spent on all of them is limited
 /// ([`EventError::TooManyCombinations`]).
+///
+/// ```
+/// use alchemiser_rules::{Pattern, RuleSet, Scratch};
+///
+/// let mut rules = RuleSet::new();
+/// rules.insert("large", &Pattern::from_json(r#"{"detail":{"qty":[{"numeric":[">",1000]}]}}"#)?);
+/// rules.insert("ours", &Pattern::from_json(r#"{"source":[{"prefix":"alchemiser."}]}"#)?);
+///
+/// let event = br#"{"source":"alchemiser.execution","detail":{"qty":7}}"#;
+/// let mut scratch = Scratch::default();
+/// let matching: Vec<&str> = rules.matching(event, &mut scratch)?.copied().collect();
+/// assert_eq!(matching, ["ours"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RuleSet<K> {
     rules: Vec<Option<Rule<K>>>,
@@ -278,9 +292,12 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     /// The field that fewest events are guessed to match.
     fn rarest(&self, fields: &[CompiledField]) -> usize {
         let likelihood = |field: &CompiledField| {
+            if field.may_be_absent {
+                return f64::MAX;
+            }
             let values = self.values_at[field.path.index()];
             let points = field.points().map(|point| point.likelihood(values));
-            points.sum::<f64>()
+            points.sum::<f64>().min(1.0)
         };
         let all = fields.iter().map(likelihood).enumerate();
         all.min_by(|(_, left), (_, right)| left.total_cmp(right))

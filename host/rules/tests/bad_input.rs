@@ -8,15 +8,18 @@ use alchemiser_rules::{EventError, Pattern, RuleSet, Scratch};
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// The verdict of one pattern alone, and that it takes no longer than a machine
-/// under load may need for what is meant to take milliseconds; on a stack as
-/// small as threads commonly have.
+/// What is meant to take milliseconds may take so long on a machine under load;
+/// what is quadratic in a mebibyte takes far longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The verdict of one pattern alone, reached in time, on a stack half as large
+/// as threads commonly have.
 fn verdict(pattern: &str, event: Vec<u8>) -> Result<bool, EventError> {
     let pattern = Pattern::from_json(pattern).unwrap();
     let work = move || {
         let start = Instant::now();
         let verdict = pattern.matches(&event);
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < PATIENCE);
         assert_eq!(pattern.explain(&event).is_ok(), verdict.is_ok());
         verdict
     };
@@ -170,7 +173,7 @@ fn many_rules_and_a_large_event_take_bounded_time() {
     let start = Instant::now();
     let matching = rules.matching(event.as_bytes(), &mut scratch).unwrap();
     assert_eq!(matching.len(), 600);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < PATIENCE);
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn values_repeated_in_an_event_cost_no_more_for_that() {
                 .len(),
             10_000
         );
-        assert!(start.elapsed() < Duration::from_secs(5), "{test}");
+        assert!(start.elapsed() < PATIENCE, "{test}");
     }
 }
 

@@ -182,7 +182,7 @@ fn compile(pattern: &Json) -> Result<Pattern, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn verdicts_are_those_of_the_naive_matcher(

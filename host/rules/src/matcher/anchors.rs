@@ -116,7 +116,7 @@ impl Point {
             Self::Part(..) => 0.25,
             Self::Numbers(..) => 0.5,
             Self::Any => 0.95,
-            Self::Always => 2.0,
+            Self::Always => 1.0,
         }
     }
 }
