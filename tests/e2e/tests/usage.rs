@@ -690,10 +690,10 @@ fn other_folders_are_no_state() {
     let project = Project::new();
     let alchemiser = project.alchemiser();
     let refused = alchemiser.call(["run", "--state", "strategies"]);
-    assert!(!refused.status.success());
+    assert_eq!(refused.status.code(), Some(2));
     assert!(refused.stderr.contains("holds other files"), "{refused:#?}");
     let refused = alchemiser.call(["run", "--state", "routes.toml"]);
-    assert!(!refused.status.success());
+    assert_eq!(refused.status.code(), Some(2));
     assert!(
         refused.stderr.contains("is not a directory"),
         "{refused:#?}"

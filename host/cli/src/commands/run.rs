@@ -1,6 +1,6 @@
 //! `alchemiser run`: one workflow, start to end.
 
-use super::state::store;
+use super::state::{opened, store};
 use crate::arguments::{Arguments, Run};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::machine::{self, Plugins};
@@ -38,8 +38,7 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     let start = start_command(&project, session);
 
     let path = project.state(&command.state);
-    let state =
-        StateDirectory::open(&path).map_err(|error| CommandFailure::failed("StateError", error))?;
+    let state = StateDirectory::open(&path).map_err(|error| opened(&error))?;
     machine::runtime()?.block_on(async {
         let bus = state.bus(Arc::clone(&parts.routes));
         let runner = parts.runner(&project, &state, &bus);
@@ -122,9 +121,7 @@ fn report(
     path: &Path,
     json: bool,
 ) -> CommandResult {
-    let queries = state
-        .queries()
-        .map_err(|error| CommandFailure::failed("StateError", error))?;
+    let queries = state.queries().map_err(|error| opened(&error))?;
     let record = queries.workflow(workflow).map_err(store)?.ok_or_else(|| {
         CommandFailure::failed("StateError", format!("{workflow} is gone from the state"))
     })?;
