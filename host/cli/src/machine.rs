@@ -1,10 +1,12 @@
 //! Puts the parts together: plugins, strategies, prices.
 
 use crate::failure::{CommandFailure, CommandResult};
-use crate::project::Project;
+use crate::project::{Project, components};
+use crate::settings::SandboxSettings;
 use alchemiser_events::{StrategyName, Weight};
 use alchemiser_market::{CsvSource, Market, PriceSource};
 use alchemiser_sandbox::{Plugin, Sandbox, StrategyFile, StrategyRequest};
+use alchemiser_suggest::{instead_of, nearest};
 use alchemiser_worker::{BookEntry, BookStrategy, StrategySource};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +22,7 @@ pub struct Plugins<'a> {
 impl<'a> Plugins<'a> {
     /// Sets up the sandbox; no plugin is loaded.
     pub fn new(project: &'a Project) -> CommandResult<Self> {
+        limited_plugins_are_there(project)?;
         let sandbox = Sandbox::new(project.settings.sandbox.sandbox())
             .map_err(|error| CommandFailure::failed("SandboxError", error))?;
         Ok(Self {
@@ -136,6 +139,22 @@ impl<'a> Plugins<'a> {
     }
 }
 
+/// Limits of a plugin that is not there do not hold for the one that was meant.
+fn limited_plugins_are_there(project: &Project) -> CommandResult {
+    let wrong = |message| CommandFailure::usage("ConfigurationError", message);
+    let mut known = components(&project.plugins()).map_err(|error| wrong(error.to_string()))?;
+    known.extend(SandboxSettings::default().plugin.into_keys());
+    let mut limited = project.settings.sandbox.plugin.keys();
+    let Some(unknown) = limited.find(|name| !known.contains(*name)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    Err(wrong(format!(
+        "setting `sandbox.plugin.{unknown}`: there is no such plugin; {}",
+        instead_of(unknown, &known)
+    )))
+}
+
 fn read(path: &Path, name: &str, strategy: &StrategyName) -> CommandResult<StrategyFile> {
     let content = std::fs::read(path).map_err(|error| {
         let message = format!("strategy `{strategy}`: {}: {error}", path.display());
@@ -148,21 +167,13 @@ fn read(path: &Path, name: &str, strategy: &StrategyName) -> CommandResult<Strat
 }
 
 fn unknown_strategy(target: &str, entries: &[BookEntry]) -> CommandFailure {
-    let nearest = entries
-        .iter()
-        .map(|entry| entry.name.as_str())
-        .map(|name| (strsim::damerau_levenshtein(target, name), name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    let hint = match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => {
-            let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-            format!(
-                "the book has {}; a file ends in `.clj`, a plugin in `.wasm`",
-                names.join(", ")
-            )
-        }
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    let hint = match nearest(target, names.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!(
+            "the book has {}; a file ends in `.clj`, a plugin in `.wasm`",
+            names.join(", ")
+        ),
     };
     CommandFailure::usage(
         "UnknownStrategy",

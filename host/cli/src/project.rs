@@ -5,6 +5,8 @@ use crate::failure::{CommandFailure, CommandResult};
 use crate::settings::Settings;
 use alchemiser_rules::Routes;
 use alchemiser_worker::Book;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A project: a folder with `routes.toml`, a book of strategies, settings.
@@ -105,4 +107,29 @@ fn nearest(file: &str) -> Option<PathBuf> {
     } else {
         found.to_owned()
     })
+}
+
+/// The names of the components in a folder, which need not exist yet.
+pub fn components(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let files = match std::fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => {
+            let message = format!("{}: {error}", folder.display());
+            return Err(io::Error::new(error.kind(), message));
+        }
+    };
+    let mut names = BTreeSet::new();
+    for file in files {
+        let path = file?.path();
+        // A name that is no text cannot be named in a book either.
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "wasm")
+            && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
+        {
+            names.insert(name.to_owned());
+        }
+    }
+    Ok(names)
 }

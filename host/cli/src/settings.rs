@@ -4,6 +4,7 @@ use crate::failure::{CommandFailure, CommandResult};
 use alchemiser_broker::PaperSettings;
 use alchemiser_events::{AccountName, Decimal, decimal_text};
 use alchemiser_sandbox::Limits;
+use alchemiser_suggest::{instead_of, with_advice};
 use alchemiser_worker::{ExecutionSettings, PortfolioSettings, RetrySettings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -264,14 +265,20 @@ impl Settings {
         let amount = |value: Decimal| {
             (Decimal::ZERO..=Decimal::from(1_000_000_000_000_u64)).contains(&value)
         };
-        let memory = |limits: &LimitSettings| (1..=4096).contains(&limits.memory_mib);
-        let (paper, portfolio) = (&self.paper, &self.portfolio);
+        let of_plugins = |holds: fn(&LimitSettings) -> bool| {
+            holds(&self.sandbox.limits) && self.sandbox.plugin.values().all(holds)
+        };
+        let (paper, portfolio, retry) = (&self.paper, &self.portfolio, &self.retry);
         let name = "lower-case letters, digits and `-`";
         let money = "an amount from 0 to a million millions";
         [
             (is_name(&self.app.stage), "app.stage", name),
             (is_name(self.app.account.as_str()), "app.account", name),
-            (amount(paper.starting_cash), "paper.starting_cash", money),
+            (
+                amount(paper.starting_cash) && !paper.starting_cash.is_zero(),
+                "paper.starting_cash",
+                "an amount above 0, up to a million millions",
+            ),
             (
                 paper.spread_bps >= Decimal::ZERO && paper.spread_bps < Decimal::from(20_000),
                 "paper.spread_bps",
@@ -313,9 +320,34 @@ impl Settings {
                 "from 1 to 1000",
             ),
             (
-                memory(&self.sandbox.limits) && self.sandbox.plugin.values().all(memory),
+                of_plugins(|limits| (1..=4096).contains(&limits.memory_mib)),
                 "sandbox.limits.memory_mib",
                 "from 1 to 4096, for each plugin as well",
+            ),
+            (
+                of_plugins(|limits| (1..=3_600_000).contains(&limits.time_ms)),
+                "sandbox.limits.time_ms",
+                "from 1 to an hour, for each plugin as well",
+            ),
+            (
+                of_plugins(|limits| (1..=1 << 30).contains(&limits.output_bytes)),
+                "sandbox.limits.output_bytes",
+                "from 1 to 1 GiB, for each plugin as well",
+            ),
+            (
+                (1..=retry.cap_ms).contains(&retry.base_ms),
+                "retry.base_ms",
+                "from 1 to `retry.cap_ms`",
+            ),
+            (
+                (1..=3_600_000).contains(&retry.cap_ms),
+                "retry.cap_ms",
+                "from 1 to an hour",
+            ),
+            (
+                (1..=86_400).contains(&retry.lease_s),
+                "retry.lease_s",
+                "from 1 to a day",
             ),
         ]
         .into_iter()
@@ -349,7 +381,7 @@ fn check_file(path: &Path) -> CommandResult {
             wrong(format!(
                 "{}:{line}: {}",
                 path.display(),
-                suggest(error.message())
+                with_advice(error.message())
             ))
         })
 }
@@ -365,54 +397,10 @@ fn describe(error: &figment::Error) -> String {
         setting.push_str(&format!(" (environment variable `{variable}`)"));
     }
     let problem = match &error.kind {
-        figment::error::Kind::UnknownField(name, known) => unknown_key(name, known),
+        figment::error::Kind::UnknownField(name, known) => {
+            format!("unknown key `{name}`; {}", instead_of(name, known))
+        }
         kind => kind.to_string(),
     };
     format!("{setting}: {problem}")
-}
-
-/// serde's message names an unknown key and lists the known ones in prose.
-fn suggest(message: &str) -> String {
-    let message = message.trim();
-    let Some((unknown, known)) = message
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split_once("`, expected "))
-    else {
-        return message.to_owned();
-    };
-    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    unknown_key(unknown, &known)
-}
-
-/// Says which of the known keys is meant, or lists them.
-fn unknown_key(unknown: &str, known: &[&str]) -> String {
-    let nearest = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    match nearest {
-        Some((_, nearest)) => format!("unknown key `{unknown}`; did you mean `{nearest}`?"),
-        None => format!(
-            "unknown key `{unknown}`; the keys here are {}",
-            known.join(", ")
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_keys_come_with_the_nearest() {
-        assert_eq!(
-            suggest("unknown field `stat`, expected one of `stage`, `account`, `state`"),
-            "unknown key `stat`; did you mean `state`?"
-        );
-        assert_eq!(
-            suggest("unknown field `colour`, expected `starting_cash` or `spread_bps`"),
-            "unknown key `colour`; the keys here are starting_cash, spread_bps"
-        );
-    }
 }

@@ -89,7 +89,7 @@ fn work(path: &Path) {
                 tasks.spawn(async move {
                     let workflow = workflow(&name(number));
                     let first = event(&workflow.correlation_id, "step-0", 1);
-                    bus.start(&workflow, &first).await.unwrap();
+                    bus.start(&workflow, &first, 0).await.unwrap();
                     runner.run_workflow(&workflow.correlation_id).await.unwrap();
                 });
             }

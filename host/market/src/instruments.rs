@@ -3,6 +3,7 @@
 use crate::source::Problem;
 use crate::table::Fault;
 use alchemiser_events::Symbol;
+use alchemiser_suggest::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use toml::Spanned;
@@ -83,7 +84,7 @@ fn read_entry(entry: &Spanned<DeValue<'_>>) -> Result<Instrument, (Range<usize>,
             _ => {
                 let problem = Problem::UnknownKey {
                     name: name.to_owned(),
-                    suggestion: nearest(name, ["tradable", "fractionable"].into_iter()),
+                    suggestion: nearest(name, ["tradable", "fractionable"]),
                 };
                 return Err((key.span(), problem));
             }
@@ -97,13 +98,4 @@ fn read_entry(entry: &Spanned<DeValue<'_>>) -> Result<Instrument, (Range<usize>,
         })?;
     }
     Ok(instrument)
-}
-
-/// The name most like another, if one is like it at all.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
 }

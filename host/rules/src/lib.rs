@@ -19,7 +19,6 @@ mod mistake;
 mod name;
 mod pattern;
 mod routes;
-mod suggest;
 
 pub use check::{EventKind, Finding, Flow, Step, check};
 pub use event::EventError;

@@ -83,9 +83,6 @@ struct EntryFile {
     parameters: toml::Table,
 }
 
-/// The keys of a `[[strategy]]` table, to suggest from.
-const KEYS: [&str; 6] = ["strategy", "name", "weight", "plugin", "file", "parameters"];
-
 impl Book {
     /// Reads and checks a book.
     pub fn load(path: &Path) -> Result<Self, BookError> {
@@ -105,7 +102,7 @@ impl Book {
         };
         let file: BookFile = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            wrong(offset, with_suggestion(error.message()))
+            wrong(offset, alchemiser_suggest::with_advice(error.message()))
         })?;
 
         let mut entries: Vec<BookEntry> = Vec::new();
@@ -152,7 +149,8 @@ impl Book {
 }
 
 fn check(entry: EntryFile) -> Result<BookEntry, String> {
-    let name = StrategyName::parse(&entry.name).ok_or("a strategy's `name` must not be empty")?;
+    let name = StrategyName::parse(&entry.name)
+        .ok_or("a strategy's `name` must not be empty or hold control characters")?;
     let weight = Weight::new(entry.weight)
         .ok()
         .filter(|weight| !weight.is_zero())
@@ -163,6 +161,17 @@ fn check(entry: EntryFile) -> Result<BookEntry, String> {
             )
         })?;
     let plugin = match (entry.plugin, &entry.file) {
+        (Some(plugin), _) if !is_plugin_name(&plugin) => {
+            return Err(format!(
+                "strategy `{name}`: `{}` is not the name of a plugin: letters, digits, `-` and `_`",
+                plugin.escape_debug()
+            ));
+        }
+        (Some(plugin), Some(_)) if plugin != StrategySource::FILE_PLUGIN => {
+            return Err(format!(
+                "strategy `{name}`: plugin `{plugin}` takes no `file`; leave one of the two out"
+            ));
+        }
         (Some(plugin), _) => plugin,
         (None, Some(_)) => StrategySource::FILE_PLUGIN.to_owned(),
         (None, None) => {
@@ -184,32 +193,20 @@ fn check(entry: EntryFile) -> Result<BookEntry, String> {
     })
 }
 
+/// Plugins are files of one folder, so that a name is no path.
+fn is_plugin_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "-_".contains(character))
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes()
         .take(offset)
         .filter(|&byte| byte == b'\n')
         .count()
         + 1
-}
-
-/// serde names the unknown key and lists the known ones; say which is meant.
-fn with_suggestion(message: &str) -> String {
-    let unknown = message
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split('`').next());
-    let nearest = unknown.and_then(|unknown| {
-        KEYS.into_iter()
-            .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
-            .min()
-            .filter(|(distance, _)| *distance <= 2)
-    });
-    match (unknown, nearest) {
-        (Some(unknown), Some((_, nearest))) => {
-            format!("unknown key `{unknown}`; did you mean `{nearest}`?")
-        }
-        (Some(unknown), None) => format!("unknown key `{unknown}`"),
-        (None, _) => message.trim().to_owned(),
-    }
 }
 
 #[cfg(test)]

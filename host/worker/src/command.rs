@@ -1,6 +1,6 @@
 //! The command that starts a workflow.
 
-use crate::ports::{StartResult, StoreError, Workflows};
+use crate::ports::{StoreError, Workflows};
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{
     AccountName, CausationId, Event, EventId, EventType, Header, Payload, SchemaVersion,
@@ -54,25 +54,36 @@ pub async fn start_workflow(
     workflows: &dyn Workflows,
     command: &StartCommand,
 ) -> Result<Started, StoreError> {
-    let existing = workflows.of_account(command.account.as_str()).await?;
+    loop {
+        let existing = workflows.of_account(command.account.as_str()).await?;
+        let rerun = match admit(&existing, command) {
+            Ok(rerun) => rerun,
+            Err(started) => return Ok(*started),
+        };
+        let workflow = new_workflow(command, rerun);
+        let event = first_event(&workflow, command);
+        if workflows.start(&workflow, &event, existing.len()).await? {
+            return Ok(Started::Created(workflow));
+        }
+        // Another process was faster; what it did decides.
+    }
+}
+
+/// Which rerun of its slot the workflow would be, given those that the account
+/// has; or why there must not be one.
+fn admit(existing: &[Workflow], command: &StartCommand) -> Result<u32, Box<Started>> {
+    let refuse = |started| Err(Box::new(started));
     if let Some(active) = existing
         .iter()
         .find(|workflow| !workflow.state.is_terminal())
     {
         let active = active.clone();
-        return Ok(if same_slot(&active, command) {
+        return refuse(if same_slot(&active, command) {
             Started::Unfinished(active)
         } else {
             Started::Busy(active)
         });
     }
-    let last = existing
-        .iter()
-        .max_by_key(|workflow| (workflow.session(), workflow.clock));
-    if let Some(last) = last.filter(|last| last.session() > command.configuration.session) {
-        return Ok(Started::Superseded { last: last.clone() });
-    }
-
     let latest = existing
         .iter()
         .filter(|workflow| same_slot(workflow, command))
@@ -80,21 +91,22 @@ pub async fn start_workflow(
     let rerun = match latest {
         None => 0,
         Some(latest) if latest.state == WorkflowState::Completed => {
-            return Ok(Started::AlreadyCompleted(latest.clone()));
+            return refuse(Started::AlreadyCompleted(latest.clone()));
         }
         Some(latest) if latest.orders_sent => {
-            return Ok(Started::FailedAfterOrders(latest.clone()));
+            return refuse(Started::FailedAfterOrders(latest.clone()));
         }
         Some(latest) => latest.rerun + 1,
     };
-
-    let workflow = new_workflow(command, rerun);
-    let event = first_event(&workflow, command);
-    match workflows.start(&workflow, &event).await? {
-        StartResult::Created => Ok(Started::Created(workflow)),
-        // Another process was faster; the workflow is theirs and ours alike.
-        StartResult::Exists => Ok(Started::Unfinished(workflow)),
+    // A workflow that failed before any order left the account where it was.
+    let last = existing
+        .iter()
+        .filter(|workflow| workflow.state == WorkflowState::Completed || workflow.orders_sent)
+        .max_by_key(|workflow| (workflow.session(), workflow.clock));
+    if let Some(last) = last.filter(|last| last.session() > command.configuration.session) {
+        return refuse(Started::Superseded { last: last.clone() });
     }
+    Ok(rerun)
 }
 
 fn same_slot(workflow: &Workflow, command: &StartCommand) -> bool {

@@ -10,7 +10,10 @@ use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{Event, EventType, Payload, WorkflowFailed, WorkflowType};
 use alchemiser_rules::{RetryPolicy, Routes, TargetName};
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Works on deliveries.
@@ -189,7 +192,7 @@ impl Delivery<'_> {
             workflow: self.workflow,
             claimed: self.claimed,
         };
-        handler.handle(self.event, &context).await
+        guarded(handler.handle(self.event, &context)).await
     }
 
     fn handler(&self) -> Result<&dyn Handler, Failure> {
@@ -311,6 +314,28 @@ impl Delivery<'_> {
             to,
         })
     }
+}
+
+/// Turns a handler's panic into a failure of its delivery. It is a defect, and
+/// it is not to take the deliveries of other workflows with it.
+async fn guarded(
+    mut handling: Pin<Box<dyn Future<Output = Result<Outcome, Failure>> + Send + '_>>,
+) -> Result<Outcome, Failure> {
+    std::future::poll_fn(|context| {
+        // What the handler was changing is dropped with the future, and what it
+        // shares is behind ports, whose commits are all or nothing.
+        let poll = AssertUnwindSafe(|| handling.as_mut().poll(context));
+        std::panic::catch_unwind(poll).unwrap_or_else(|panic| {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            let message = format!("the handler panicked, which is a defect: {message}");
+            Poll::Ready(Err(Failure::permanent("Panic", message)))
+        })
+    })
+    .await
 }
 
 fn admission(step: &Step, state: Option<WorkflowState>) -> Admission {

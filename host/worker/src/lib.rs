@@ -37,7 +37,7 @@ pub use handlers::{
 pub use ledger::{Ledger, LedgerEntry};
 pub use ports::{
     Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier,
-    StartResult, StoreError, Transition, Workflows,
+    StoreError, Transition, Workflows,
 };
 pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};

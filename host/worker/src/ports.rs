@@ -130,20 +130,20 @@ pub trait Workflows: Send + Sync {
     async fn of_account(&self, account: &str) -> Result<Vec<Workflow>, StoreError>;
 
     /// Stores a new workflow and publishes its first event, both or neither.
-    async fn start(&self, workflow: &Workflow, event: &Event) -> Result<StartResult, StoreError>;
+    ///
+    /// Answers false, and does neither, when the account has other workflows
+    /// than the `seen` ones by now, or one that has not ended: then whoever
+    /// asks has decided on a past that changed meanwhile.
+    async fn start(
+        &self,
+        workflow: &Workflow,
+        event: &Event,
+        seen: usize,
+    ) -> Result<bool, StoreError>;
 
     /// Moves a workflow on ahead of the commit, and notes that orders may be
     /// sent from here on. Answers whether it was, or already had been, moved.
     async fn begin_orders(&self, workflow: &CorrelationId) -> Result<bool, StoreError>;
-}
-
-/// What became of a wish to start a workflow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartResult {
-    /// It is stored, its first event is published.
-    Created,
-    /// There is a workflow of that name already.
-    Exists,
 }
 
 /// Content too large for an event, or needed to explain one, named by its

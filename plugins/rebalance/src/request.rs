@@ -116,7 +116,11 @@ fn parse_weights(request: &Request) -> Result<BTreeMap<&str, Decimal>> {
     let mut weights = BTreeMap::new();
     for target in &request.targets {
         let field = Field::of_symbol("weight", &target.symbol);
-        let weight = field.decimal(&target.weight, Decimal::ZERO, maximum)?;
+        let weight = field.decimal(&target.weight, Decimal::ZERO, Decimal::ONE)?;
+        if weight > maximum {
+            let message = format!("{field} is {weight}, above the largest position, {maximum}");
+            return Err(field.error(message));
+        }
         field.insert_once(&mut weights, weight, "target")?;
     }
     let sum: Decimal = weights.values().sum();

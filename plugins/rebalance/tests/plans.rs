@@ -333,7 +333,7 @@ fn what_cannot_be_planned_is_refused() {
         ),
         (
             with(&|request| request.settings.max_position = "0.4".into()),
-            "ArgumentError: the weight of `SPY` is 0.5, and must be from 0 to 0.4 [SPY weight]",
+            "ArgumentError: the weight of `SPY` is 0.5, above the largest position, 0.4 [SPY weight]",
         ),
         (
             with(&|request| {

@@ -545,6 +545,7 @@ fn settings_out_of_range() {
         ("APP__STAGE", "not a stage", "stage"),
         ("APP__STAGE", "", "stage"),
         ("PAPER__STARTING_CASH", "-1", "starting_cash"),
+        ("PAPER__STARTING_CASH", "0", "starting_cash"),
         ("PAPER__SPREAD_BPS", "-1", "spread_bps"),
         ("PAPER__SPREAD_BPS", "20000", "spread_bps"),
         ("ALPACA__CASH_RESERVE_PCT", "-0.01", "cash_reserve_pct"),
@@ -560,6 +561,11 @@ fn settings_out_of_range() {
         ("SANDBOX__LIMITS__MEMORY_MIB", "100000000", "memory"),
         ("SANDBOX__LIMITS__MEMORY_MIB", "0", "memory"),
         ("SANDBOX__INSTANCES", "0", "instances"),
+        ("SANDBOX__LIMITS__TIME_MS", "0", "time_ms"),
+        ("SANDBOX__PLUGIN__DSL__OUTPUT_BYTES", "0", "output_bytes"),
+        ("SANDBOX__PLUGIN__DLS__TIME_MS", "100", "did you mean `dsl`"),
+        ("RETRY__BASE_MS", "0", "base_ms"),
+        ("RETRY__LEASE_S", "0", "lease_s"),
     ] {
         let state = State::new();
         let alchemiser = project.alchemiser().with(variable, value);
@@ -596,6 +602,66 @@ fn routes_that_lead_nowhere() {
         assert!(refused.stderr.contains(event), "{refused:#?}");
         assert!(!state.path().exists());
     }
+}
+
+/// What no rule sends on stays where it is, says so, and goes on once the
+/// routes are mended.
+#[test]
+fn routes_that_lose_an_event() {
+    let project = Project::new();
+    let undisturbed = State::new();
+    let _ = undisturbed
+        .run(&project.alchemiser(), "2022-12-28")
+        .exits(0);
+    let archive = |state: &State| state.archive(&project.alchemiser());
+    let shipped = std::fs::read_to_string(project.path().join("routes.toml")).unwrap();
+    for (event, state_then) in [
+        ("SignalGenerated", "signals"),
+        ("TradeExecuted", "executing"),
+    ] {
+        let all = format!("detail-type = [\"{event}\"]");
+        let none = format!("{all}, detail = {{ correlation_id = [\"nobody\"] }}");
+        project.write("routes.toml", shipped.replacen(&all, &none, 1));
+        let alchemiser = project.alchemiser();
+        let state = State::new();
+        let stuck = state.run(&alchemiser, "2022-12-28").exits(1);
+        assert!(stuck.stderr.contains("mend routes.toml"), "{stuck:#?}");
+        assert!(stuck.stderr.contains(state_then), "{stuck:#?}");
+        let next = state.run(&alchemiser, "2022-12-29");
+        assert!(!next.status.success(), "{next:#?}");
+
+        project.write("routes.toml", &shipped);
+        let _ = state.run(&project.alchemiser(), "2022-12-28").exits(0);
+        assert_eq!(archive(&state), archive(&undisturbed));
+    }
+}
+
+/// Half a workflow of one book is not finished with another.
+#[test]
+fn another_book_in_the_middle() {
+    let project = Project::new();
+    let shipped = std::fs::read_to_string(project.path().join("routes.toml")).unwrap();
+    let all = "detail-type = [\"SignalGenerated\"]";
+    let none = format!("{all}, detail = {{ correlation_id = [\"nobody\"] }}");
+    project.write("routes.toml", shipped.replacen(all, &none, 1));
+    let state = State::new();
+    let _ = state.run(&project.alchemiser(), "2022-12-27").exits(1);
+    project.write("routes.toml", &shipped);
+
+    let book = std::fs::read_to_string(project.path().join("strategies/book.toml")).unwrap();
+    project.write("strategies/other.toml", book);
+    let other = project
+        .alchemiser()
+        .with("STRATEGY__BOOK", "strategies/other.toml");
+    for date in ["2022-12-27", "2022-12-28"] {
+        let refused = state.run(&other, date).exits(2);
+        assert!(
+            refused.stderr.contains("strategies/book.toml"),
+            "{refused:#?}"
+        );
+    }
+    let _ = state.run(&project.alchemiser(), "2022-12-27").exits(0);
+    let _ = state.run(&other, "2022-12-28").exits(0);
 }
 
 /// For scripts the error is on stdout as well, as one JSON object.
@@ -684,10 +750,10 @@ fn other_folders_are_no_state() {
     let project = Project::new();
     let alchemiser = project.alchemiser();
     let refused = alchemiser.call(["run", "--state", "strategies"]);
-    assert!(!refused.status.success());
+    assert_eq!(refused.status.code(), Some(2));
     assert!(refused.stderr.contains("holds other files"), "{refused:#?}");
     let refused = alchemiser.call(["run", "--state", "routes.toml"]);
-    assert!(!refused.status.success());
+    assert_eq!(refused.status.code(), Some(2));
     assert!(
         refused.stderr.contains("is not a directory"),
         "{refused:#?}"

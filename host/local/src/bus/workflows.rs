@@ -5,7 +5,7 @@ use crate::database::{
     Durability, Failure, collect, execute, find, instant, json, micros, text, to_json,
 };
 use alchemiser_events::{CorrelationId, Event};
-use alchemiser_worker::{StartResult, StoreError, Workflow, Workflows};
+use alchemiser_worker::{StoreError, Workflow, Workflows};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
@@ -30,12 +30,16 @@ pub(super) const OF_ACCOUNT: &str = concat!(
     " FROM workflows WHERE account = ?1 ORDER BY position"
 );
 
+pub(super) const HAVE_CHANGED: &str = "
+    SELECT count(*) FROM workflows WHERE account = ?1
+    HAVING count(*) != ?2
+        OR count(*) FILTER (WHERE state NOT IN ('completed', 'failed', 'timed_out')) > 0";
+
 pub(super) const INSERT: &str = "
     INSERT INTO workflows
         (correlation_id, account, slot, rerun, clock, state, orders_sent,
          created_at, changed_at, configuration)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)
-    ON CONFLICT (correlation_id) DO NOTHING";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)";
 
 pub(super) const BEGIN_ORDERS: &str = "
     UPDATE workflows SET state = 'executing', orders_sent = 1, changed_at = ?2
@@ -74,23 +78,30 @@ impl Workflows for Bus {
             .await
     }
 
-    async fn start(&self, workflow: &Workflow, event: &Event) -> Result<StartResult, StoreError> {
+    async fn start(
+        &self,
+        workflow: &Workflow,
+        event: &Event,
+        seen: usize,
+    ) -> Result<bool, StoreError> {
         let publications = self.prepare(std::slice::from_ref(event));
         let workflow = workflow.clone();
+        let seen = i64::try_from(seen).unwrap_or(i64::MAX);
         let now = self.now();
-        let result = self
+        let started = self
             .database()
             .write(Durability::Flushed, move |connection| {
-                if insert(connection, &workflow, micros(now))? {
+                let account = workflow.account.as_str();
+                let changed = find(connection, HAVE_CHANGED, params![account, seen], |_| Ok(()))?;
+                if changed.is_none() {
+                    insert(connection, &workflow, micros(now))?;
                     publish::store(connection, &publications, now)?;
-                    Ok(StartResult::Created)
-                } else {
-                    Ok(StartResult::Exists)
                 }
+                Ok(changed.is_none())
             })
             .await?;
         self.tell_due();
-        Ok(result)
+        Ok(started)
     }
 
     async fn begin_orders(&self, workflow: &CorrelationId) -> Result<bool, StoreError> {
@@ -107,9 +118,8 @@ impl Workflows for Bus {
     }
 }
 
-/// Answers whether it was not there yet.
-fn insert(connection: &Connection, workflow: &Workflow, now: i64) -> Result<bool, Failure> {
-    let inserted = execute(
+fn insert(connection: &Connection, workflow: &Workflow, now: i64) -> Result<(), Failure> {
+    execute(
         connection,
         INSERT,
         params![
@@ -124,5 +134,5 @@ fn insert(connection: &Connection, workflow: &Workflow, now: i64) -> Result<bool
             to_json(&workflow.configuration)?,
         ],
     )?;
-    Ok(inserted == 1)
+    Ok(())
 }

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 use crate::support::*;
-use alchemiser_events::CorrelationId;
+use alchemiser_events::{AccountName, CorrelationId};
 use alchemiser_local::{Bus, DeliveryState, EventFilter, StateDirectory};
 use alchemiser_worker::{
-    Claim, Deliveries as _, StartResult, StoreError, WorkflowState, Workflows as _,
+    Claim, Deliveries as _, StoreError, Workflow, WorkflowState, Workflows as _,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,10 +288,7 @@ async fn a_workflow_in_another_state_undoes_the_commit_and_the_delivery_is_free_
     let workflow = workflow("w");
     let name = &workflow.correlation_id;
     let cause = event(name, "step-0", 1);
-    assert_eq!(
-        bus.start(&workflow, &cause).await.unwrap(),
-        StartResult::Created
-    );
+    assert!(bus.start(&workflow, &cause, 0).await.unwrap());
     let claimed = claim(&bus, &key(&cause, "step-0")).await.unwrap();
 
     let emitted = || vec![next_event(&cause, "step-1")];
@@ -326,7 +323,7 @@ async fn a_final_failure_leaves_a_letter_and_ends_the_workflow() {
     let workflow = workflow("w");
     let name = &workflow.correlation_id;
     let cause = event(name, "step-0", 1);
-    bus.start(&workflow, &cause).await.unwrap();
+    bus.start(&workflow, &cause, 0).await.unwrap();
     let claimed = claim(&bus, &key(&cause, "step-0")).await.unwrap();
     two.clock.advance(SECOND);
     let commit = dead(
@@ -373,19 +370,52 @@ async fn a_workflow_starts_once() {
     let workflow = workflow("w");
     let cause = event(&workflow.correlation_id, "step-0", 1);
     let (one, other) = tokio::join!(
-        first.start(&workflow, &cause),
-        second.start(&workflow, &cause)
+        first.start(&workflow, &cause, 0),
+        second.start(&workflow, &cause, 0)
     );
-    let mut results = [one.unwrap(), other.unwrap()];
-    results.sort_by_key(|result| *result == StartResult::Exists);
-    assert_eq!(results, [StartResult::Created, StartResult::Exists]);
+    assert_ne!(one.unwrap(), other.unwrap());
     assert_eq!(subjects(&two.first, &workflow.correlation_id), ["step-0"]);
 
     // A first event that is refused leaves no workflow behind.
     let later = support_workflow_with_contradiction(&two).await;
     assert!(first.find(&later).await.unwrap().is_none());
-    assert_eq!(first.of_account("paper").await.unwrap(), [workflow]);
+    assert_eq!(first.of_account("w").await.unwrap(), [workflow]);
     assert!(first.of_account("other").await.unwrap().is_empty());
+}
+
+/// Of one account there are never two workflows that have not ended, and none
+/// is started on a past that has changed.
+#[tokio::test]
+async fn an_account_has_one_workflow_at_a_time() {
+    let two = Two::new();
+    let (bus, other) = two.buses();
+    let of_account = |name: &str, state| Workflow {
+        account: AccountName::paper(),
+        state,
+        ..workflow(name)
+    };
+    let start = async |bus: &Bus, workflow: &Workflow, seen| {
+        let first = event(&workflow.correlation_id, "step-0", 1);
+        bus.start(workflow, &first, seen).await.unwrap()
+    };
+    let completed = of_account("monday", WorkflowState::Completed);
+    let active = of_account("tuesday", WorkflowState::Started);
+    let next = of_account("wednesday", WorkflowState::Started);
+
+    assert!(start(&bus, &completed, 0).await);
+    assert!(!start(&other, &active, 0).await, "one is there by now");
+    let (one, another) = tokio::join!(start(&bus, &active, 1), start(&other, &next, 1));
+    assert_ne!(one, another);
+    let (begun, refused) = if one {
+        (&active, &next)
+    } else {
+        (&next, &active)
+    };
+    assert!(!start(&bus, refused, 2).await, "one has not ended");
+
+    let workflows = bus.of_account("paper").await.unwrap();
+    assert_eq!(workflows, [completed, begun.clone()]);
+    assert!(subjects(&two.first, &refused.correlation_id).is_empty());
 }
 
 async fn support_workflow_with_contradiction(two: &Two) -> CorrelationId {
@@ -394,7 +424,7 @@ async fn support_workflow_with_contradiction(two: &Two) -> CorrelationId {
     let name = later.correlation_id.clone();
     bus.publish(&[event(&name, "step-0", 1)]).await.unwrap();
     let other = event_saying(&name, &command(&name), "step-0", 1, "other text");
-    let error = bus.start(&later, &other).await.unwrap_err();
+    let error = bus.start(&later, &other, 0).await.unwrap_err();
     assert!(matches!(error, StoreError::Contradiction(_)));
     name
 }
@@ -407,7 +437,7 @@ async fn orders_may_be_sent_from_a_planned_workflow_only() {
         let mut workflow = workflow(state.name());
         workflow.state = state;
         let name = workflow.correlation_id.clone();
-        bus.start(&workflow, &event(&name, "nobody", 1))
+        bus.start(&workflow, &event(&name, "nobody", 1), 0)
             .await
             .unwrap();
         let may = state == WorkflowState::Planned;

@@ -128,10 +128,11 @@ pub(crate) fn key(event: &Event, target_name: &str) -> DeliveryKey {
     }
 }
 
+/// A workflow of this name, of an account of its own.
 pub(crate) fn workflow(name: &str) -> Workflow {
     Workflow {
         correlation_id: correlation(name),
-        account: AccountName::parse("paper").unwrap(),
+        account: AccountName::parse(&name.replace('_', "-")).unwrap(),
         slot: "1600".to_owned(),
         rerun: 0,
         clock: Timestamp::parse("2022-12-28T21:00:00Z").unwrap(),

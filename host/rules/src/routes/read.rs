@@ -11,7 +11,7 @@ use super::{RetryPolicy, Routes, Rule, TargetKind};
 use crate::mistake::{Mistake, RoutesError, line_and_column};
 use crate::name::{NameError, RuleName, TargetName};
 use crate::pattern::Pattern;
-use crate::suggest;
+use alchemiser_suggest as suggest;
 
 const FILE_KEYS: [&str; 2] = ["targets", "rule"];
 const TARGET_KEYS: [&str; 1] = ["kind"];

@@ -5,7 +5,7 @@ use alchemiser_events::{CorrelationId, ErrorDetail, Event};
 use alchemiser_rules::Routes;
 use alchemiser_worker::{
     Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Ledger, LedgerEntry, Message,
-    Notifier, StartResult, StoreError, Transition, Workflow, WorkflowState, Workflows,
+    Notifier, StoreError, Transition, Workflow, WorkflowState, Workflows,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ struct Content {
     events: Vec<Event>,
     deliveries: HashMap<DeliveryKey, Record>,
     workflows: Vec<Workflow>,
+    /// What another process starts just before this one does.
+    faster_start: Option<Workflow>,
     letters: Vec<DeadLetter>,
     ledger: Vec<LedgerEntry>,
     messages: Vec<Message>,
@@ -62,6 +64,20 @@ impl Memory {
 
     pub(crate) fn add_workflow(&self, workflow: &Workflow) {
         self.content().workflows.push(workflow.clone());
+    }
+
+    pub(crate) fn end_workflow(&self, workflow: &Workflow, state: WorkflowState) {
+        let mut content = self.content();
+        for found in &mut content.workflows {
+            if found.correlation_id == workflow.correlation_id {
+                found.state = state;
+            }
+        }
+    }
+
+    /// Has another process start this one just before this process starts any.
+    pub(crate) fn start_before_the_next(&self, workflow: &Workflow) {
+        self.content().faster_start = Some(workflow.clone());
     }
 
     pub(crate) fn add_delivery(&self, key: &DeliveryKey) {
@@ -258,13 +274,23 @@ impl Workflows for Memory {
             .collect())
     }
 
-    async fn start(&self, workflow: &Workflow, event: &Event) -> Result<StartResult, StoreError> {
-        if self.find(&workflow.correlation_id).await?.is_some() {
-            return Ok(StartResult::Exists);
+    async fn start(
+        &self,
+        workflow: &Workflow,
+        event: &Event,
+        seen: usize,
+    ) -> Result<bool, StoreError> {
+        let faster = self.content().faster_start.take();
+        if let Some(faster) = faster {
+            self.add_workflow(&faster);
+        }
+        let existing = self.of_account(workflow.account.as_str()).await?;
+        if existing.len() != seen || existing.iter().any(|found| !found.state.is_terminal()) {
+            return Ok(false);
         }
         self.add_workflow(workflow);
         self.content().publish(vec![event.clone()], &self.routes)?;
-        Ok(StartResult::Created)
+        Ok(true)
     }
 
     async fn begin_orders(&self, workflow: &CorrelationId) -> Result<bool, StoreError> {

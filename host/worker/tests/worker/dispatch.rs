@@ -227,6 +227,19 @@ async fn a_permanent_failure_ends_at_once() {
 }
 
 #[tokio::test]
+async fn a_panic_is_a_failure_of_its_delivery() {
+    let bench = strategy(|_| panic!("index out of bounds"));
+    assert_eq!(bench.dispatch().await, Dispatched::Dead);
+    let error = bench.only_letter().error;
+    assert_eq!(error.class, "Panic");
+    assert_eq!(
+        error.message,
+        "the handler panicked, which is a defect: index out of bounds"
+    );
+    assert_eq!(bench.memory.workflow().state, WorkflowState::Failed);
+}
+
+#[tokio::test]
 async fn crashes_do_not_count_as_failures() {
     let bench = strategy(unreachable_store);
     for _ in 0..10 {

@@ -128,13 +128,53 @@ async fn what_failed_after_an_order_is_not_run_again() {
 
 #[tokio::test]
 async fn an_account_does_not_go_back() {
-    use WorkflowState::{Completed, Failed};
-    for state in [Completed, Failed] {
-        let (memory, started) = start_after(state, false, &command(EARLIER)).await;
+    use WorkflowState::{Completed, Failed, TimedOut};
+    for (state, orders_sent) in [(Completed, false), (Failed, true), (TimedOut, true)] {
+        let (memory, started) = start_after(state, orders_sent, &command(EARLIER)).await;
         assert!(matches!(
             started,
             Started::Superseded { last } if last.session() == SessionDate::parse(SAME).unwrap()
         ));
+        assert!(memory.events().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_failed_before_any_order_left_the_account_where_it_was() {
+    let (memory, started) = start_after(WorkflowState::Failed, false, &command(EARLIER)).await;
+    assert!(matches!(started, Started::Created(_)));
+    assert_eq!(memory.events().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_completed_stays_so_when_the_account_has_moved_on() {
+    let memory = Memory::new(routes());
+    memory.add_workflow(&workflow(WorkflowState::Completed));
+    let later = start_workflow(&*memory, &command(LATER)).await.unwrap();
+    let Started::Created(later) = later else {
+        panic!("{later:?}");
+    };
+    memory.end_workflow(&later, WorkflowState::Completed);
+    let again = start_workflow(&*memory, &command(SAME)).await.unwrap();
+    assert!(matches!(again, Started::AlreadyCompleted(_)));
+}
+
+#[tokio::test]
+async fn another_process_may_be_faster() {
+    let faster = [
+        (command(SAME), "unfinished"),
+        (command(EARLIER), "busy"),
+        (command(LATER), "busy"),
+    ];
+    for (command, expected) in faster {
+        let memory = Memory::new(routes());
+        memory.start_before_the_next(&workflow(WorkflowState::Started));
+        let started = match start_workflow(&*memory, &command).await.unwrap() {
+            Started::Unfinished(_) => "unfinished",
+            Started::Busy(_) => "busy",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(started, expected);
         assert!(memory.events().is_empty());
     }
 }

@@ -75,7 +75,7 @@ mod tests {
                 kind: Kind::Strategy,
                 interface_version: INTERFACE_VERSION,
             }),
-            ..stranger.clone()
+            ..stranger
         };
         insta::assert_snapshot!(format!(
             "{}\n{}",

@@ -3,10 +3,10 @@
 use super::{cells, component_json, table};
 use crate::arguments::Arguments;
 use crate::failure::{CommandFailure, CommandResult};
-use crate::project::Project;
+use crate::project::{Project, components};
 use alchemiser_sandbox::{Inspection, Rejection, inspect};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +74,7 @@ enum State {
 
 /// All plugins by name: those in a folder, and those that are used.
 fn entries(folder: &Path, mut users: Users) -> io::Result<Vec<Entry>> {
-    let mut names = built(folder)?;
+    let mut names = components(folder)?;
     names.extend(users.keys().cloned());
     names
         .into_iter()
@@ -97,31 +97,6 @@ fn entries(folder: &Path, mut users: Users) -> io::Result<Vec<Entry>> {
             })
         })
         .collect()
-}
-
-/// The names of the components in a folder, which need not exist yet.
-fn built(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let files = match std::fs::read_dir(folder) {
-        Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => {
-            let message = format!("{}: {error}", folder.display());
-            return Err(io::Error::new(error.kind(), message));
-        }
-    };
-    let mut names = BTreeSet::new();
-    for file in files {
-        let path = file?.path();
-        // A name that is no text cannot be named in a book either.
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-            && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
-        {
-            names.insert(name.to_owned());
-        }
-    }
-    Ok(names)
 }
 
 impl Entry {

@@ -7,7 +7,7 @@ use crate::pattern::node::{Kind, Node};
 use crate::pattern::number::Number;
 use crate::pattern::test::{Excluded, Literal, NumberRange, Test};
 use crate::pattern::wildcard::Wildcard;
-use crate::suggest;
+use alchemiser_suggest as suggest;
 
 /// EventBridge's operators, beside values as they are and `$or`.
 const OPERATORS: [&str; 9] = [
