@@ -80,11 +80,12 @@ impl Headings {
                 .filter(|name| !name.eq_ignore_ascii_case("date"))
         };
         // OPEN and LOW are symbols too, and VOLUME might be: only where there is
-        // nothing else is it likely that the close was forgotten.
+        // nothing else is it likely that the close was forgotten, or has another
+        // name ("closing", "adj close", "price").
         let of_a_bar = |name: &String| {
-            ["open", "high", "low", "volume"]
-                .iter()
-                .any(|column| name.eq_ignore_ascii_case(column))
+            let name = name.to_ascii_lowercase();
+            ["open", "high", "low", "volume"].contains(&name.as_str())
+                || ["clos", "price"].iter().any(|part| name.contains(part))
         };
         if strictness == Strictness::Prices && others().all(of_a_bar) {
             return Err(Problem::MissingColumn { name: "close" });

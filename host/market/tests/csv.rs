@@ -175,6 +175,14 @@ fn faults_of_a_file_of_bars() {
             ":1: there is no column `close`; the first line has to name the columns",
         ),
         (
+            "date,closing\n2022-12-28,1\n",
+            ":1: there is no column `close`; the first line has to name the columns",
+        ),
+        (
+            "date,Adj Close,volume\n2022-12-28,1,2\n",
+            ":1: there is no column `close`; the first line has to name the columns",
+        ),
+        (
             "date\n2022-12-28\n",
             ":1: there is no column `close`; the first line has to name the columns",
         ),

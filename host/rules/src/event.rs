@@ -25,10 +25,11 @@ pub enum EventError {
     /// The text has 4 GiB or more.
     #[error("the event is larger than 4 GiB")]
     TooLarge,
-    /// Fields are spread over arrays in so many ways that no verdict can be
-    /// reached in bounded time. It takes an event that repeats names, or one
-    /// that was made for it.
-    #[error("the event spreads fields over arrays in too many ways to tell what matches")]
+    /// No verdict can be reached within about a second. It takes an event made
+    /// for it, in which names are repeated so that arrays can be combined in
+    /// very many ways, or one of a megabyte whose arrays concern thousands of
+    /// rules at once.
+    #[error("the event's arrays can be combined in too many ways to tell what matches")]
     TooManyCombinations,
 }
 

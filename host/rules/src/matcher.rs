@@ -2,6 +2,7 @@
 
 mod anchors;
 mod arrays;
+mod bytes;
 mod explain;
 mod intervals;
 mod paths;
@@ -12,11 +13,12 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use crate::event::EventError;
 use crate::pattern::{Alternative, Field, Pattern, Test};
-use anchors::{Anchors, Point};
-use arrays::{Place, Wanted, hold_together};
+use anchors::{Anchors, Candidates, Point, mark};
+use arrays::{Place, Steps, Wanted, hold_together};
 pub use explain::{Explanation, Mismatch, Reason};
 use paths::{PathId, Paths};
 use scan::{Found, Leaf, Leaves, scan};
@@ -26,13 +28,27 @@ use values::{ValueId, Values};
 ///
 /// An event is read once, and only what some pattern names is looked at. Which
 /// patterns can match is found by index, so that their number hardly matters.
-/// Adding and removing a pattern takes time in proportion to the pattern, not
-/// to the set.
+/// Adding a pattern takes time in proportion to the pattern, removing it also to
+/// how many others are found by the same value; nothing is rebuilt.
 ///
 /// The time for an event is bounded whatever the event is like: nesting is
 /// limited to 1,000, every byte is read once, each pattern is tried at most
-/// once, and the search through arrays is limited too
+/// once, and what is spent on all of them is limited
 /// ([`EventError::TooManyCombinations`]).
+///
+/// ```
+/// use alchemiser_rules::{Pattern, RuleSet, Scratch};
+///
+/// let mut rules = RuleSet::new();
+/// rules.insert("large", &Pattern::from_json(r#"{"detail":{"qty":[{"numeric":[">",1000]}]}}"#)?);
+/// rules.insert("ours", &Pattern::from_json(r#"{"source":[{"prefix":"alchemiser."}]}"#)?);
+///
+/// let event = br#"{"source":"alchemiser.execution","detail":{"qty":7}}"#;
+/// let mut scratch = Scratch::default();
+/// let matching: Vec<&str> = rules.matching(event, &mut scratch)?.copied().collect();
+/// assert_eq!(matching, ["ours"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RuleSet<K> {
     rules: Vec<Option<Rule<K>>>,
@@ -68,7 +84,7 @@ struct CompiledField {
     path: PathId,
     may_be_absent: bool,
     /// The values as they are, of which the field may have one.
-    values: Box<[ValueId]>,
+    values: SmallVec<[ValueId; 4]>,
     /// All other tests.
     tests: Box<[Test]>,
 }
@@ -82,9 +98,10 @@ pub struct Scratch {
     values: Vec<ValueId>,
     /// For each value, the event that last had it.
     values_seen: Vec<u32>,
-    /// For each alternative and rule, the event that it was last tried or
-    /// matched for.
+    /// For each alternative, bucket and rule, the event that it was last found
+    /// or matched for.
     alternatives_seen: Vec<u32>,
+    buckets_seen: Vec<u32>,
     rules_seen: Vec<u32>,
     event: u32,
     candidates: Vec<u32>,
@@ -100,6 +117,7 @@ impl Scratch {
         let words = self.values.capacity()
             + self.values_seen.capacity()
             + self.alternatives_seen.capacity()
+            + self.buckets_seen.capacity()
             + self.rules_seen.capacity()
             + self.candidates.capacity()
             + self.matched.capacity();
@@ -119,11 +137,13 @@ impl Scratch {
         if self.event == 0 {
             self.values_seen.clear();
             self.alternatives_seen.clear();
+            self.buckets_seen.clear();
             self.rules_seen.clear();
             self.event = 1;
         }
         grow(&mut self.values_seen, rules.values.len());
         grow(&mut self.alternatives_seen, rules.alternatives.len());
+        grow(&mut self.buckets_seen, rules.anchors.buckets());
         grow(&mut self.rules_seen, rules.rules.len());
         self.values.clear();
         self.candidates.clear();
@@ -135,12 +155,6 @@ fn grow(seen: &mut Vec<u32>, length: usize) {
     if seen.len() < length {
         seen.resize(length, 0);
     }
-}
-
-/// Whether this is the first time in an event.
-#[inline]
-fn mark(seen: &mut [u32], index: u32, event: u32) -> bool {
-    std::mem::replace(&mut seen[index as usize], event) != event
 }
 
 impl<K> Default for RuleSet<K> {
@@ -257,7 +271,7 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     fn add_field(&mut self, field: &Field) -> CompiledField {
         let path = self.paths.add(&field.path);
         grow(&mut self.values_at, path.index() + 1);
-        let (mut values, mut tests) = (Vec::new(), Vec::new());
+        let (mut values, mut tests) = (SmallVec::new(), Vec::new());
         for test in field.tests.iter() {
             match self.values.add(path, test) {
                 Some((value, new)) => {
@@ -270,7 +284,7 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
         CompiledField {
             path,
             may_be_absent: field.may_be_absent(),
-            values: values.into(),
+            values,
             tests: tests.into(),
         }
     }
@@ -278,9 +292,12 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     /// The field that fewest events are guessed to match.
     fn rarest(&self, fields: &[CompiledField]) -> usize {
         let likelihood = |field: &CompiledField| {
+            if field.may_be_absent {
+                return f64::MAX;
+            }
             let values = self.values_at[field.path.index()];
             let points = field.points().map(|point| point.likelihood(values));
-            points.sum::<f64>()
+            points.sum::<f64>().min(1.0)
         };
         let all = fields.iter().map(likelihood).enumerate();
         all.min_by(|(_, left), (_, right)| left.total_cmp(right))
@@ -320,8 +337,8 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     ) -> Result<impl ExactSizeIterator<Item = &'set K>, EventError> {
         scan(event, &self.paths, &mut scratch.found)?;
         scratch.next_event(self);
-        self.find_candidates(event, scratch);
-        let mut steps = 0;
+        let mut steps = Steps::default();
+        self.find_candidates(event, scratch, &mut steps)?;
         for index in 0..scratch.candidates.len() {
             let candidate = scratch.candidates[index];
             let Some(compiled) = &self.alternatives[candidate as usize] else {
@@ -342,38 +359,46 @@ impl<K: Eq + Hash + Clone> RuleSet<K> {
     }
 
     /// Finds the alternatives that may hold, and the values of the leaves.
-    fn find_candidates(&self, event: &[u8], scratch: &mut Scratch) {
+    fn find_candidates(
+        &self,
+        event: &[u8],
+        scratch: &mut Scratch,
+        steps: &mut Steps,
+    ) -> Result<(), EventError> {
         let Scratch {
             found,
             values,
             values_seen,
             alternatives_seen,
+            buckets_seen,
             event: number,
             candidates,
             folded,
             ..
         } = scratch;
-        let mut add = |ids: &[u32]| {
-            for id in ids {
-                if mark(alternatives_seen, *id, *number) {
-                    candidates.push(*id);
-                }
-            }
+        let mut candidates = Candidates {
+            event: *number,
+            alternatives_seen,
+            buckets_seen,
+            found: candidates,
+            looked_at: 0,
         };
-        add(self.anchors.always());
-        for leaf in found.leaves() {
+        candidates.add(self.anchors.always());
+        for (index, leaf) in found.leaves().iter().enumerate() {
             let scalar = found.value(event, leaf);
             let mut value = ValueId::NONE;
             if self.values_at[leaf.path.index()] > 0 {
                 value = self.values.of(leaf.path, scalar);
             }
-            if value != ValueId::NONE {
-                values_seen[value.index()] = *number;
-                add(self.values.anchored(value));
+            if value != ValueId::NONE && mark(values_seen, value.index() as u32, *number) {
+                candidates.add(self.values.anchored(value));
             }
             values.push(value);
-            self.anchors.each(leaf.path, scalar, folded, &mut add);
+            let first = found.is_first(index, leaf.path);
+            let anchors = &self.anchors;
+            anchors.find(leaf.path, scalar, first, folded, &mut candidates);
         }
+        steps.take(candidates.looked_at)
     }
 
     /// About how many bytes the set takes. It is bounded by a small multiple
@@ -412,16 +437,24 @@ impl CompiledField {
         values.chain(self.tests.iter().map(Point::of_test))
     }
 
-    /// Whether some value of the field holds.
+    /// Whether one of the values as they are is there.
     #[inline]
-    fn holds(&self, leaves: &Leaves, event: &[u8], scratch: &Scratch) -> bool {
+    fn value_is_there(&self, leaves: &Leaves, scratch: &Scratch) -> bool {
+        if leaves.count == 1 {
+            // What was just found is nearer than what was marked.
+            return self.values.contains(&scratch.values[leaves.first()]);
+        }
         let seen = |value: &ValueId| scratch.values_seen[value.index()] == scratch.event;
         self.values.iter().any(seen)
-            || !self.tests.is_empty()
-                && scratch
-                    .found
-                    .each(leaves)
-                    .any(|(_, leaf)| self.tests_hold(leaf, event, &scratch.found))
+    }
+
+    /// Whether one of the tests holds for some value of the field.
+    #[inline]
+    fn test_holds(&self, leaves: &Leaves, event: &[u8], found: &Found) -> bool {
+        !self.tests.is_empty()
+            && found
+                .each(leaves)
+                .any(|(_, leaf)| self.tests_hold(leaf, event, found))
     }
 
     #[inline]
@@ -432,7 +465,11 @@ impl CompiledField {
 
     fn memory(&self) -> usize {
         size_of::<Self>()
-            + size_of_val(&*self.values)
+            + if self.values.spilled() {
+                size_of_val(&*self.values)
+            } else {
+                0
+            }
             + self.tests.iter().map(Test::memory).sum::<usize>()
     }
 }
@@ -444,7 +481,7 @@ impl Compiled {
         &self,
         event: &[u8],
         scratch: &mut Scratch,
-        steps: &mut u32,
+        steps: &mut Steps,
     ) -> Result<bool, EventError> {
         let mut in_arrays = 0;
         // Whether a field that has values, none of which holds, may still be
@@ -458,7 +495,9 @@ impl Compiled {
                 return Ok(false);
             };
             in_arrays += u32::from(leaves.in_arrays);
-            if !field.holds(leaves, event, scratch) {
+            if !field.value_is_there(leaves, scratch)
+                && !field.test_holds(leaves, event, &scratch.found)
+            {
                 if !(field.may_be_absent && leaves.in_arrays) {
                     return Ok(false);
                 }
@@ -476,7 +515,7 @@ impl Compiled {
         &self,
         event: &[u8],
         scratch: &mut Scratch,
-        steps: &mut u32,
+        steps: &mut Steps,
     ) -> Result<bool, EventError> {
         let mut count = 0;
         for field in &self.fields {
@@ -486,6 +525,7 @@ impl Compiled {
             if scratch.wanted.len() == count {
                 scratch.wanted.push(Wanted::default());
             }
+            steps.take(leaves.count as usize)?;
             let wanted = &mut scratch.wanted[count];
             count += 1;
             wanted.may_be_absent = field.may_be_absent;

@@ -156,8 +156,9 @@ impl Pattern {
     }
 
     /// Whether some event of this source and type can match, whatever its
-    /// other fields are.
-    pub(crate) fn admits(&self, source: &str, detail_type: &str) -> bool {
+    /// other fields are. It may say so of one that none can, never the reverse.
+    #[must_use]
+    pub fn admits(&self, source: &str, detail_type: &str) -> bool {
         let envelope = [("source", source), ("detail-type", detail_type)];
         self.alternatives.iter().any(|alternative| {
             envelope.into_iter().all(|(path, text)| {

@@ -159,3 +159,44 @@ fn a_loop_beside_a_long_way_is_found_once() {
         ]
     );
 }
+
+#[test]
+fn sources_are_understood_in_every_operator() {
+    let table: [(&str, &[&str]); 9] = [
+        (r#"source = [{ suffix = ".x" }]"#, &[]),
+        (r#"source = [{ wildcard = "a*x" }]"#, &[]),
+        (r#"source = [{ equals-ignore-case = "A.X" }]"#, &[]),
+        (r#"source = [{ anything-but = "b" }]"#, &[]),
+        (
+            r#""$or" = [{ source = ["a.x"] }, { detail-type = ["Stop"] }]"#,
+            &[],
+        ),
+        (
+            r#"source = [{ suffix = ".y" }]"#,
+            &["line 2: rule `one` names the source `….y`, and nobody publishes under it"],
+        ),
+        (
+            r#"source = [{ wildcard = "b*" }]"#,
+            &[
+                r#"line 2: rule `one` names the source `{"wildcard":"b*"}`, and nobody publishes under it"#,
+            ],
+        ),
+        (
+            r#""$or" = [{ source = ["a.x"], detail-type = ["Stop"] }, { source = ["b"] }]"#,
+            &["line 2: rule `one` names the source `b`, and nobody publishes under it"],
+        ),
+        (
+            r#"source = ["a.x"], detail-type = [{ exists = false }]"#,
+            &["line 2: rule `one` matches no event that anybody publishes"],
+        ),
+    ];
+    for (pattern, expected) in table {
+        let text = format!(
+            "targets.a.kind = \"log\"\n[[rule]]\nname = \"one\"\ntarget = \"a\"\n\
+             pattern = {{ {pattern} }}\n"
+        );
+        let routes = Routes::parse(&text, "routes.toml").unwrap();
+        let flow = flow("a.x/Go", "a.x/Go", &[]);
+        assert_eq!(found(&routes, &flow), expected, "{pattern}");
+    }
+}

@@ -192,6 +192,7 @@ fn every_mistake_is_told_with_its_place() {
         ("", 0),
         ("{\"a\":[\"\\ud800\"]}", 7),
         ("{\"a\":[1]}}", 9),
+        ("{\"a\":é}", 5),
     ] {
         let error = Pattern::from_json(text).unwrap_err();
         assert_eq!(error.mistakes[0].span.start, offset, "{text}");

@@ -3,13 +3,22 @@
 use crate::arguments::State;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
-use alchemiser_local::{Queries, StateDirectory};
+use alchemiser_local::{OpenError, Queries, StateDirectory};
 use alchemiser_worker::StoreError;
 
 /// The state, which must be there.
 pub fn open(project: &Project, state: &State) -> CommandResult<Queries> {
-    StateDirectory::open_existing(&project.state(state))
-        .map_err(|error| CommandFailure::failed("StateError", error))
+    StateDirectory::open_existing(&project.state(state)).map_err(|error| opened(&error))
+}
+
+/// A state that could not be opened: the wrong place, or one that is broken.
+pub fn opened(error: &OpenError) -> CommandFailure {
+    match error {
+        OpenError::NotADirectory(_) | OpenError::Foreign(_) | OpenError::ForeignDatabase(_) => {
+            CommandFailure::usage("StateError", error)
+        }
+        _ => CommandFailure::failed("StateError", error),
+    }
 }
 
 /// A store that could not be read.

@@ -11,11 +11,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use super::intervals::Intervals;
 use super::paths::PathId;
 use super::values::{ValueId, Values};
 use crate::pattern::{Scalar, Test, fold, network, parse_address};
+
+/// The numbers of alternatives; seldom more than a few.
+pub(super) type Ids = SmallVec<[u32; 4]>;
 
 /// A place that alternatives are anchored at, under a path.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +51,15 @@ pub(super) enum Part {
 }
 
 const PARTS: usize = 7;
+
+impl Part {
+    fn of_address(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Version4,
+            IpAddr::V6(_) => Self::Version6,
+        }
+    }
+}
 
 impl Point {
     /// Where a test is anchored, if it does not ask for a value as it is.
@@ -91,11 +104,8 @@ impl Point {
     }
 
     fn of_address(address: IpAddr, bits: u32) -> Self {
-        let (part, hash) = match network(address, bits) {
-            IpAddr::V4(network) => (Part::Version4, hash_on(HASH_OF_NOTHING, &network.octets())),
-            IpAddr::V6(network) => (Part::Version6, hash_on(HASH_OF_NOTHING, &network.octets())),
-        };
-        Self::Part(part, bits, hash)
+        let network = network(address, bits);
+        Self::Part(Part::of_address(address), bits, hash_of_address(network))
     }
 
     /// How often events are guessed to have what the point asks for, given
@@ -103,11 +113,10 @@ impl Point {
     pub(super) fn likelihood(&self, values: u32) -> f64 {
         match self {
             Self::Value(_) => 1.0 / (1.0 + f64::from(values)),
-            Self::Part(Part::Version4 | Part::Version6, ..) => 0.05,
-            Self::Part(_, length, _) => 0.5_f64.powi((*length).min(10) as i32),
+            Self::Part(..) => 0.25,
             Self::Numbers(..) => 0.5,
             Self::Any => 0.95,
-            Self::Always => 2.0,
+            Self::Always => 1.0,
         }
     }
 }
@@ -121,6 +130,13 @@ fn hash_on<'bytes>(hash: u64, bytes: impl IntoIterator<Item = &'bytes u8>) -> u6
     bytes.into_iter().fold(hash, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
+}
+
+fn hash_of_address(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => hash_on(HASH_OF_NOTHING, &address.octets()),
+        IpAddr::V6(address) => hash_on(HASH_OF_NOTHING, &address.octets()),
+    }
 }
 
 /// The lengths of what is anchored by a part, each with how often.
@@ -148,6 +164,11 @@ impl Lengths {
         self.0.is_empty()
     }
 
+    fn contains(&self, length: u32) -> bool {
+        let found = self.0.binary_search_by_key(&length, |(length, _)| *length);
+        found.is_ok()
+    }
+
     /// The lengths up to a longest, the short ones first.
     fn up_to(&self, longest: usize) -> impl Iterator<Item = u32> {
         let lengths = self.0.iter().map(|(length, _)| *length);
@@ -160,7 +181,7 @@ impl Lengths {
 struct Operators {
     lengths: [Lengths; PARTS],
     numbers: Intervals,
-    any: Vec<u32>,
+    any: Ids,
 }
 
 impl Operators {
@@ -179,12 +200,92 @@ impl Operators {
     }
 }
 
+/// The number of a list of what is anchored at one point.
+type BucketId = u32;
+
+/// Lists of what is anchored. Places that are given up are given out again.
+#[derive(Clone, Debug, Default)]
+struct Buckets {
+    lists: Vec<Ids>,
+    unused: Vec<BucketId>,
+}
+
+impl Buckets {
+    fn add(&mut self) -> BucketId {
+        self.unused.pop().unwrap_or_else(|| {
+            self.lists.push(SmallVec::new());
+            (self.lists.len() - 1) as BucketId
+        })
+    }
+
+    fn push(&mut self, bucket: BucketId, id: u32) {
+        self.lists[bucket as usize].push(id);
+    }
+
+    /// Takes an id out; whether the bucket was given up with it.
+    fn take(&mut self, bucket: BucketId, id: u32) -> bool {
+        let list = &mut self.lists[bucket as usize];
+        take(list, id);
+        let empty = list.is_empty();
+        if empty {
+            *list = SmallVec::new();
+            self.unused.push(bucket);
+        }
+        empty
+    }
+
+    fn memory(&self) -> usize {
+        let outside = self.lists.iter().filter(|list| list.spilled());
+        let ids: usize = outside.map(SmallVec::capacity).sum();
+        self.lists.capacity() * size_of::<Ids>() + (ids + self.unused.capacity()) * size_of::<u32>()
+    }
+}
+
+/// The candidates for an event, each found once.
+pub(super) struct Candidates<'scratch> {
+    /// The number of the event.
+    pub(super) event: u32,
+    /// For each alternative and bucket, the event that it was last found for.
+    pub(super) alternatives_seen: &'scratch mut [u32],
+    pub(super) buckets_seen: &'scratch mut [u32],
+    pub(super) found: &'scratch mut Vec<u32>,
+    /// How often an alternative was looked at.
+    pub(super) looked_at: usize,
+}
+
+impl Candidates<'_> {
+    #[inline]
+    pub(super) fn add(&mut self, ids: &[u32]) {
+        self.looked_at += ids.len();
+        for id in ids {
+            if mark(self.alternatives_seen, *id, self.event) {
+                self.found.push(*id);
+            }
+        }
+    }
+
+    #[inline]
+    fn add_bucket(&mut self, bucket: BucketId, buckets: &Buckets) {
+        self.looked_at += 1;
+        if mark(self.buckets_seen, bucket, self.event) {
+            self.add(&buckets.lists[bucket as usize]);
+        }
+    }
+}
+
+/// Whether this is the first time in an event.
+#[inline]
+pub(super) fn mark(seen: &mut [u32], index: u32, event: u32) -> bool {
+    std::mem::replace(&mut seen[index as usize], event) != event
+}
+
 /// What is anchored where.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Anchors {
     by_path: Vec<Option<Box<Operators>>>,
-    by_hash: HashMap<u64, Vec<u32>, FxBuildHasher>,
-    always: Vec<u32>,
+    by_hash: HashMap<u64, BucketId, FxBuildHasher>,
+    buckets: Buckets,
+    always: Ids,
 }
 
 impl Anchors {
@@ -193,14 +294,21 @@ impl Anchors {
         match point {
             Point::Value(value) => values.anchored_mut(value).push(id),
             Point::Always => self.always.push(id),
-            Point::Any => self.operators(path).any.push(id),
+            Point::Any => operators(&mut self.by_path, path).any.push(id),
             Point::Numbers(lowest, highest) => {
-                self.operators(path).numbers.add(lowest, highest, id)
+                let numbers = &mut operators(&mut self.by_path, path).numbers;
+                let bucket = numbers.get(lowest, highest).unwrap_or_else(|| {
+                    let bucket = self.buckets.add();
+                    numbers.add(lowest, highest, bucket);
+                    bucket
+                });
+                self.buckets.push(bucket, id);
             }
             Point::Part(part, length, hash) => {
-                self.operators(path).lengths[part as usize].add(length);
-                let key = key(path, part, length, hash);
-                self.by_hash.entry(key).or_default().push(id);
+                operators(&mut self.by_path, path).lengths[part as usize].add(length);
+                let entry = self.by_hash.entry(key(path, part, length, hash));
+                let bucket = *entry.or_insert_with(|| self.buckets.add());
+                self.buckets.push(bucket, id);
             }
         }
     }
@@ -210,29 +318,26 @@ impl Anchors {
         match point {
             Point::Value(value) => take(values.anchored_mut(value), id),
             Point::Always => take(&mut self.always, id),
-            Point::Any => take(&mut self.operators(path).any, id),
+            Point::Any => take(&mut operators(&mut self.by_path, path).any, id),
             Point::Numbers(lowest, highest) => {
-                self.operators(path).numbers.remove(lowest, highest, id);
+                let numbers = &mut operators(&mut self.by_path, path).numbers;
+                if let Some(bucket) = numbers.get(lowest, highest)
+                    && self.buckets.take(bucket, id)
+                {
+                    numbers.remove(lowest, highest);
+                }
             }
             Point::Part(part, length, hash) => {
-                self.operators(path).lengths[part as usize].remove(length);
+                operators(&mut self.by_path, path).lengths[part as usize].remove(length);
                 let key = key(path, part, length, hash);
-                if let Some(ids) = self.by_hash.get_mut(&key) {
-                    take(ids, id);
-                    if ids.is_empty() {
-                        self.by_hash.remove(&key);
-                    }
+                if let Some(bucket) = self.by_hash.get(&key)
+                    && self.buckets.take(*bucket, id)
+                {
+                    self.by_hash.remove(&key);
                 }
             }
         }
         self.forget(path);
-    }
-
-    fn operators(&mut self, path: PathId) -> &mut Operators {
-        if self.by_path.len() <= path.index() {
-            self.by_path.resize_with(path.index() + 1, || None);
-        }
-        self.by_path[path.index()].get_or_insert_default()
     }
 
     /// Gives up what a path has, if nothing is anchored there any more.
@@ -248,46 +353,57 @@ impl Anchors {
         }
     }
 
+    /// One more than the largest number of a bucket.
+    pub(super) fn buckets(&self) -> usize {
+        self.buckets.lists.len()
+    }
+
     /// What is anchored at every event.
     pub(super) fn always(&self) -> &[u32] {
         &self.always
     }
 
-    /// Calls back with what is anchored at a value of an event, other than at
-    /// the value as it is. `folded` is memory to use.
+    /// Finds what is anchored at a value of an event, other than at the value
+    /// as it is; what any value leads to only for the first under its path.
+    /// `folded` is memory to use.
     #[inline]
-    pub(super) fn each(
+    pub(super) fn find(
         &self,
         path: PathId,
         value: Scalar<'_>,
+        first: bool,
         folded: &mut Vec<u8>,
-        mut found: impl FnMut(&[u32]),
+        candidates: &mut Candidates<'_>,
     ) {
         let Some(Some(operators)) = self.by_path.get(path.index()) else {
             return;
         };
-        found(&operators.any);
+        if first {
+            candidates.add(&operators.any);
+        }
         match value {
-            Scalar::String(text) => self.each_of_text(path, operators, text, folded, &mut found),
+            Scalar::String(text) => self.find_by_text(path, operators, text, folded, candidates),
             Scalar::Number {
                 value: Some(number),
                 ..
-            } => operators.numbers.each(number, found),
+            } => operators.numbers.each(number, |bucket| {
+                candidates.add_bucket(bucket, &self.buckets);
+            }),
             _ => {}
         }
     }
 
-    fn each_of_text(
+    fn find_by_text(
         &self,
         path: PathId,
         operators: &Operators,
         text: &[u8],
         folded: &mut Vec<u8>,
-        found: &mut impl FnMut(&[u32]),
+        candidates: &mut Candidates<'_>,
     ) {
         let mut look_up = |part, length, hash| {
-            if let Some(ids) = self.by_hash.get(&key(path, part, length, hash)) {
-                found(ids);
+            if let Some(bucket) = self.by_hash.get(&key(path, part, length, hash)) {
+                candidates.add_bucket(*bucket, &self.buckets);
             }
         };
         let mut ends = |text: &[u8], prefix, suffix| {
@@ -310,28 +426,18 @@ impl Anchors {
             folded.clear();
             fold(text, folded);
             ends(folded, Part::FoldedPrefix, Part::FoldedSuffix);
-            // As long as a pattern's text, it is worth hashing.
+            // Only if it is as long as a pattern's text is it worth hashing.
             let length = folded.len() as u32;
-            let lengths = &operators.lengths(Part::Folded).0;
-            if lengths
-                .binary_search_by_key(&length, |(length, _)| *length)
-                .is_ok()
-            {
+            if operators.lengths(Part::Folded).contains(length) {
                 look_up(Part::Folded, length, hash_on(HASH_OF_NOTHING, &*folded));
             }
         }
         if operators.address_needed()
             && let Some(address) = parse_address(text)
         {
-            let part = if address.is_ipv4() {
-                Part::Version4
-            } else {
-                Part::Version6
-            };
+            let part = Part::of_address(address);
             for bits in operators.lengths(part).up_to(128) {
-                if let Point::Part(part, bits, hash) = Point::of_address(address, bits) {
-                    look_up(part, bits, hash);
-                }
+                look_up(part, bits, hash_of_address(network(address, bits)));
             }
         }
     }
@@ -350,16 +456,23 @@ impl Anchors {
                     + operators.any.capacity() * size_of::<u32>()
             })
             .sum();
-        let ids: usize = self.by_hash.values().map(Vec::capacity).sum();
         operators
             + self.by_path.capacity() * size_of::<Option<Box<Operators>>>()
-            + self.by_hash.capacity() * size_of::<(u64, Vec<u32>)>()
-            + (ids + self.always.capacity()) * size_of::<u32>()
+            + self.by_hash.capacity() * size_of::<(u64, BucketId)>()
+            + self.buckets.memory()
+            + self.always.capacity() * size_of::<u32>()
     }
 }
 
+fn operators(by_path: &mut Vec<Option<Box<Operators>>>, path: PathId) -> &mut Operators {
+    if by_path.len() <= path.index() {
+        by_path.resize_with(path.index() + 1, || None);
+    }
+    by_path[path.index()].get_or_insert_default()
+}
+
 /// Takes an id out of a list in which it is.
-fn take(ids: &mut Vec<u32>, id: u32) {
+fn take(ids: &mut Ids, id: u32) {
     if let Some(at) = ids.iter().position(|other| *other == id) {
         ids.swap_remove(at);
     }

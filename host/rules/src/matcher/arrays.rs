@@ -10,8 +10,25 @@
 use super::scan::{ArrayId, ElementId, Elements};
 use crate::event::EventError;
 
-/// How many values may be looked at for one event.
-pub(super) const MOST_STEPS: u32 = 10_000_000;
+/// How many steps may be taken for one event, about a second's work: a step is
+/// to look at a value for a rule, or at a rule for a value.
+const MOST_STEPS: u32 = 100_000_000;
+
+/// The steps taken for an event.
+#[derive(Debug, Default)]
+pub(super) struct Steps(u32);
+
+impl Steps {
+    #[inline]
+    pub(super) fn take(&mut self, count: usize) -> Result<(), EventError> {
+        self.0 = u32::try_from(count)
+            .ok()
+            .and_then(|count| self.0.checked_add(count))
+            .filter(|steps| *steps <= MOST_STEPS)
+            .ok_or(EventError::TooManyCombinations)?;
+        Ok(())
+    }
+}
 
 /// A field to be found, with what there is of it.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +71,7 @@ impl<'places> Slice<'places> {
 pub(super) fn hold_together(
     wanted: &mut [Wanted],
     elements: &Elements,
-    steps: &mut u32,
+    steps: &mut Steps,
 ) -> Result<bool, EventError> {
     for field in wanted.iter_mut() {
         // Nearly always in order already: a repeated name can be behind an
@@ -87,19 +104,10 @@ enum Spread {
 
 struct Search<'search> {
     elements: &'search Elements,
-    steps: &'search mut u32,
+    steps: &'search mut Steps,
 }
 
 impl Search<'_> {
-    fn step(&mut self, count: usize) -> Result<(), EventError> {
-        *self.steps = u32::try_from(count)
-            .ok()
-            .and_then(|count| self.steps.checked_add(count))
-            .filter(|steps| *steps <= MOST_STEPS)
-            .ok_or(EventError::TooManyCombinations)?;
-        Ok(())
-    }
-
     /// Whether fields hold together by what of them lies in an element. With
     /// `first_is_there` the first of them may not be absent.
     fn hold_within(
@@ -172,7 +180,7 @@ impl Search<'_> {
     fn spread(&mut self, field: &Slice<'_>, within: ElementId) -> Result<Spread, EventError> {
         let mut spread = Spread::Absent;
         let mut rest = field.places;
-        self.step(rest.len())?;
+        self.steps.take(rest.len())?;
         while let Some(place) = rest.first() {
             let (here, length) = if place.element == within {
                 (Spread::Direct, 1)
@@ -196,7 +204,7 @@ impl Search<'_> {
         let mut child = element;
         for (steps, above) in self.elements.up_to(element, within).enumerate() {
             child = above;
-            self.step(usize::from(steps > 0))?;
+            self.steps.take(usize::from(steps > 0))?;
         }
         Ok(child)
     }
@@ -215,7 +223,7 @@ impl Search<'_> {
         };
         let before = chosen.len();
         let mut there = first_is_there;
-        self.step(field.places.len())?;
+        self.steps.take(field.places.len())?;
         for place in field.places {
             if !self.choose(place.element, within, chosen)? {
                 continue;
@@ -242,7 +250,7 @@ impl Search<'_> {
     ) -> Result<bool, EventError> {
         let before = chosen.len();
         for element in self.elements.up_to(element, within) {
-            self.step(1 + chosen.len())?;
+            self.steps.take(1 + chosen.len())?;
             let array = self.elements.array(element);
             match chosen.iter().find(|(other, _)| *other == array) {
                 Some((_, other)) if *other == element => break,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::arrays::{Place, Wanted, hold_together};
+use super::arrays::{Place, Steps, Wanted, hold_together};
 use super::paths::{PathId, Paths};
 use super::scan::{Found, scan};
 use crate::event::EventError;
@@ -146,7 +146,7 @@ fn first_failure<'pattern>(
             may_be_absent: field.may_be_absent(),
             places: values.iter().map(|(place, _)| *place).collect(),
         });
-        let mut steps = 0;
+        let mut steps = Steps::default();
         if hold_together(&mut wanted, &found.elements, &mut steps)? {
             continue;
         }

@@ -11,7 +11,7 @@ type NodeId = u32;
 
 const NONE: NodeId = NodeId::MAX;
 
-/// Something for each of many ranges; no number in it is NaN.
+/// A bucket for each of many ranges; no number in it is NaN.
 #[derive(Clone, Debug)]
 pub(super) struct Intervals {
     nodes: Vec<Node>,
@@ -30,7 +30,8 @@ struct Node {
     priority: u32,
     left: NodeId,
     right: NodeId,
-    ids: Vec<u32>,
+    /// What stands for the range.
+    bucket: u32,
 }
 
 impl Default for Intervals {
@@ -49,12 +50,14 @@ impl Intervals {
         self.root == NONE
     }
 
-    /// Adds an id for the range between two numbers, both included.
-    pub(super) fn add(&mut self, lowest: f64, highest: f64, id: u32) {
-        if let Some(node) = self.find(lowest, highest) {
-            self.nodes[node as usize].ids.push(id);
-            return;
-        }
+    /// What stands for the range between two numbers, both included.
+    pub(super) fn get(&self, lowest: f64, highest: f64) -> Option<u32> {
+        let node = self.find(lowest, highest)?;
+        Some(self.nodes[node as usize].bucket)
+    }
+
+    /// Adds a range that is not there.
+    pub(super) fn add(&mut self, lowest: f64, highest: f64, bucket: u32) {
         // Xorshift.
         self.seed ^= self.seed << 13;
         self.seed ^= self.seed >> 17;
@@ -66,7 +69,7 @@ impl Intervals {
             priority: self.seed,
             left: NONE,
             right: NONE,
-            ids: vec![id],
+            bucket,
         };
         let node = match self.unused.pop() {
             Some(unused) => {
@@ -83,25 +86,20 @@ impl Intervals {
         self.root = self.join(left, right);
     }
 
-    /// Removes an id that was added for a range.
-    pub(super) fn remove(&mut self, lowest: f64, highest: f64, id: u32) {
-        let Some(node) = self.find(lowest, highest) else {
-            return;
-        };
-        let ids = &mut self.nodes[node as usize].ids;
-        ids.retain(|other| *other != id);
-        if ids.is_empty() {
+    /// Removes a range.
+    pub(super) fn remove(&mut self, lowest: f64, highest: f64) {
+        if let Some(node) = self.find(lowest, highest) {
             self.root = self.without(self.root, node);
             self.unused.push(node);
         }
     }
 
-    /// Calls back with the ids of each range that a number lies in.
-    pub(super) fn each(&self, number: f64, mut found: impl FnMut(&[u32])) {
+    /// Calls back with what stands for each range that a number lies in.
+    pub(super) fn each(&self, number: f64, mut found: impl FnMut(u32)) {
         self.visit(self.root, number, &mut found);
     }
 
-    fn visit(&self, at: NodeId, number: f64, found: &mut impl FnMut(&[u32])) {
+    fn visit(&self, at: NodeId, number: f64, found: &mut impl FnMut(u32)) {
         let Some(node) = self.nodes.get(at as usize) else {
             return;
         };
@@ -111,7 +109,7 @@ impl Intervals {
         self.visit(node.left, number, found);
         if node.lowest <= number {
             if number <= node.highest {
-                found(&node.ids);
+                found(node.bucket);
             }
             self.visit(node.right, number, found);
         }
@@ -205,9 +203,7 @@ impl Intervals {
 
     /// About how many bytes it takes.
     pub(super) fn memory(&self) -> usize {
-        let ids: usize = self.nodes.iter().map(|node| node.ids.capacity()).sum();
-        self.nodes.capacity() * size_of::<Node>()
-            + (ids + self.unused.capacity()) * size_of::<u32>()
+        self.nodes.capacity() * size_of::<Node>() + self.unused.capacity() * size_of::<NodeId>()
     }
 }
 
@@ -220,28 +216,29 @@ mod tests {
     proptest! {
         #[test]
         fn ranges_are_found_as_by_looking_at_all(
-            steps in proptest::collection::vec((0..6_i8, 0..6_i8, 0..4_u32, any::<bool>()), 0..60),
+            steps in proptest::collection::vec((0..6_u8, 0..6_u8), 0..60),
         ) {
             let mut intervals = Intervals::default();
             let mut all: Vec<(f64, f64, u32)> = Vec::new();
-            for (lowest, highest, id, add) in steps {
-                let range = (f64::from(lowest), f64::from(highest), id);
-                if all.contains(&range) {
-                    intervals.remove(range.0, range.1, id);
-                    all.retain(|other| *other != range);
-                } else if add {
-                    intervals.add(range.0, range.1, id);
-                    all.push(range);
+            for (lowest, highest) in steps {
+                let bucket = u32::from(lowest) * 10 + u32::from(highest);
+                let (lowest, highest) = (f64::from(lowest), f64::from(highest));
+                if intervals.get(lowest, highest) == Some(bucket) {
+                    intervals.remove(lowest, highest);
+                    all.retain(|(_, _, other)| *other != bucket);
+                } else {
+                    intervals.add(lowest, highest, bucket);
+                    all.push((lowest, highest, bucket));
                 }
                 for number in -1..7 {
                     let number = f64::from(number);
                     let mut found = Vec::new();
-                    intervals.each(number, |ids| found.extend_from_slice(ids));
+                    intervals.each(number, |bucket| found.push(bucket));
                     found.sort_unstable();
                     let mut expected: Vec<u32> = all
                         .iter()
                         .filter(|(lowest, highest, _)| *lowest <= number && number <= *highest)
-                        .map(|(_, _, id)| *id)
+                        .map(|(_, _, bucket)| *bucket)
                         .collect();
                     expected.sort_unstable();
                     prop_assert_eq!(found, expected);
@@ -254,14 +251,14 @@ mod tests {
     #[test]
     fn many_ranges_make_no_deep_tree() {
         let mut intervals = Intervals::default();
-        for id in 0..100_000 {
-            intervals.add(f64::from(id), f64::from(id) + 0.5, id);
+        for bucket in 0..100_000 {
+            intervals.add(f64::from(bucket), f64::from(bucket) + 0.5, bucket);
         }
         let mut found = Vec::new();
-        intervals.each(70_000.25, |ids| found.extend_from_slice(ids));
+        intervals.each(70_000.25, |bucket| found.push(bucket));
         assert_eq!(found, [70_000]);
-        for id in 0..100_000 {
-            intervals.remove(f64::from(id), f64::from(id) + 0.5, id);
+        for bucket in 0..100_000 {
+            intervals.remove(f64::from(bucket), f64::from(bucket) + 0.5);
         }
         assert!(intervals.is_empty());
     }

@@ -5,6 +5,8 @@ use std::hash::Hasher;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
+use super::bytes::same;
+
 /// The place of a path in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct PathId(u32);
@@ -39,6 +41,9 @@ struct Node {
     /// What the names below begin with, a bit for each byte. It tells most
     /// names of an event from those below without looking further.
     first_bytes: [u64; 4],
+    /// The same of those names below that have names below them. A name with
+    /// dots begins with one of them.
+    first_bytes_of_parents: [u64; 4],
     /// The lengths of the names below, a bit for each, the last for longer.
     lengths: u64,
 }
@@ -51,35 +56,40 @@ impl Node {
             fields: 0,
             children: 0,
             first_bytes: [0; 4],
+            first_bytes_of_parents: [0; 4],
             lengths: 0,
         }
     }
 
     fn add_child(&mut self, name: &[u8]) {
         if self.children == 0 {
-            (self.first_bytes, self.lengths) = ([0; 4], 0);
+            self.first_bytes = [0; 4];
+            self.first_bytes_of_parents = [0; 4];
+            self.lengths = 0;
         }
         self.children += 1;
-        match name.first() {
-            Some(first) => self.add_first_byte(*first),
-            // The empty name, alone or before a dot.
-            None => {
-                self.add_first_byte(0);
-                self.add_first_byte(b'.');
-            }
-        }
+        add_first_byte(&mut self.first_bytes, name);
         self.lengths |= length_bit(name);
     }
+}
 
-    fn add_first_byte(&mut self, byte: u8) {
-        self.first_bytes[usize::from(byte / 64)] |= 1 << (byte % 64);
-    }
+/// Bytes as a set, a bit for each.
+fn add_first_byte(bytes: &mut [u64; 4], name: &[u8]) {
+    let first = first_byte(name);
+    bytes[usize::from(first / 64)] |= 1 << (first % 64);
+}
 
-    #[inline]
-    fn may_have_child(&self, name: &[u8]) -> bool {
-        let first = name.first().copied().unwrap_or(0);
-        self.first_bytes[usize::from(first / 64)] >> (first % 64) & 1 != 0
-    }
+#[inline]
+fn has_first_byte(bytes: &[u64; 4], name: &[u8]) -> bool {
+    let first = first_byte(name);
+    bytes[usize::from(first / 64)] >> (first % 64) & 1 != 0
+}
+
+/// The first byte of a name; a dot for the empty name, since a dot follows it
+/// where it is the first of several.
+#[inline]
+fn first_byte(name: &[u8]) -> u8 {
+    name.first().copied().unwrap_or(b'.')
 }
 
 #[inline]
@@ -119,17 +129,19 @@ impl Paths {
     #[inline]
     pub(super) fn descend(&self, from: PathId, name: &[u8]) -> Option<PathId> {
         let node = &self.nodes[from.index()];
-        if !node.may_have_child(name) {
-            return None;
-        }
-        if node.lengths & length_bit(name) != 0
+        if has_first_byte(&node.first_bytes, name)
+            && node.lengths & length_bit(name) != 0
             && let Some(child) = self.child(from, name)
         {
             return Some(child);
         }
-        self.descend_dotted(from, name)
+        if has_first_byte(&node.first_bytes_of_parents, name) {
+            return self.descend_dotted(from, name);
+        }
+        None
     }
 
+    #[cold]
     fn descend_dotted(&self, from: PathId, name: &[u8]) -> Option<PathId> {
         memchr::memchr(b'.', name)?;
         name.split(|byte| *byte == b'.')
@@ -148,7 +160,7 @@ impl Paths {
     #[inline]
     fn is_named(&self, path: PathId, parent: PathId, name: &[u8]) -> bool {
         let node = &self.nodes[path.index()];
-        node.parent == parent && *node.name == *name
+        node.parent == parent && same(&node.name, name)
     }
 
     /// Adds a field with this path, names parted by dots.
@@ -166,7 +178,13 @@ impl Paths {
     }
 
     fn add_child(&mut self, parent: PathId, name: &[u8]) -> PathId {
-        self.nodes[parent.index()].add_child(name);
+        let above = &mut self.nodes[parent.index()];
+        above.add_child(name);
+        let (grandparent, parent_name) = (above.parent, above.name.clone());
+        if parent != PathId::ROOT {
+            let above = &mut self.nodes[grandparent.index()];
+            add_first_byte(&mut above.first_bytes_of_parents, &parent_name);
+        }
         let node = Node::new(parent, name);
         let path = match self.unused.pop() {
             Some(path) => {

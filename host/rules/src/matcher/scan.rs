@@ -135,6 +135,14 @@ pub(super) struct Leaves {
     pub(super) in_arrays: bool,
 }
 
+impl Leaves {
+    /// The number of the first.
+    #[inline]
+    pub(super) fn first(&self) -> usize {
+        self.first.index()
+    }
+}
+
 /// What was found in an event. The memory is used again for the next one.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -175,6 +183,12 @@ impl Found {
         self.by_path
             .get(path.index())
             .filter(|leaves| leaves.event == self.event)
+    }
+
+    /// Whether a leaf is the first of its path.
+    #[inline]
+    pub(super) fn is_first(&self, leaf: usize, path: PathId) -> bool {
+        self.of(path).is_some_and(|leaves| leaves.first() == leaf)
     }
 
     /// All leaves, as they come in the event.

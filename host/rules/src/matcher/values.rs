@@ -4,7 +4,10 @@ use std::hash::Hasher;
 
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
+use smallvec::SmallVec;
 
+use super::anchors::Ids;
+use super::bytes::same;
 use super::paths::PathId;
 use crate::pattern::{Literal, Number, Scalar, Test};
 
@@ -22,26 +25,41 @@ impl ValueId {
 }
 
 /// A value in one form: two are equal if and only if their forms are.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 struct Form<'value> {
-    tag: u8,
-    /// The bits of a number that is compared by value.
-    bits: u64,
+    kind: Kind,
     text: &'value [u8],
+    /// The bits of a number that is compared by value, which has no text.
+    bits: [u8; 8],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    String,
+    /// A number that is compared by value.
+    Number,
+    /// A number that is compared by its text.
+    NumberText,
+    True,
+    False,
+    Null,
 }
 
 impl<'value> Form<'value> {
+    #[inline]
     fn of_scalar(scalar: Scalar<'value>) -> Self {
-        let (tag, bits, text): (u8, u64, &[u8]) = match scalar {
-            Scalar::String(text) => (0, 0, text),
+        let (kind, text, value): (_, &[u8], _) = match scalar {
+            Scalar::String(text) => (Kind::String, text, 0.0),
             Scalar::Number {
                 value: Some(value), ..
-            } => (1, value.to_bits(), &[]),
-            Scalar::Number { text, value: None } => (2, 0, text),
-            Scalar::Bool(flag) => (3, u64::from(flag), &[]),
-            Scalar::Null => (4, 0, &[]),
+            } => (Kind::Number, &[], value),
+            Scalar::Number { text, value: None } => (Kind::NumberText, text, 0.0),
+            Scalar::Bool(true) => (Kind::True, &[], 0.0),
+            Scalar::Bool(false) => (Kind::False, &[], 0.0),
+            Scalar::Null => (Kind::Null, &[], 0.0),
         };
-        Self { tag, bits, text }
+        let bits = value.to_bits().to_ne_bytes();
+        Self { kind, text, bits }
     }
 
     fn of_test(test: &'value Test) -> Option<Self> {
@@ -64,34 +82,39 @@ impl<'value> Form<'value> {
     }
 
     #[inline]
-    fn hash(&self, path: PathId) -> u64 {
-        let mut hasher = FxHasher::default();
-        hasher.write_u32(path.index() as u32);
-        hasher.write_u64(self.bits ^ u64::from(self.tag));
-        hasher.write(self.text);
-        hasher.finish()
+    fn bytes(&self) -> &[u8] {
+        if self.kind == Kind::Number {
+            &self.bits
+        } else {
+            self.text
+        }
     }
 }
 
+#[inline]
+fn hash(path: PathId, kind: Kind, bytes: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u64((path.index() as u64) << 8 | kind as u64);
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// One value, in as little memory as can be: a large set is limited by how
+/// much of it lies near the processor.
 #[derive(Clone, Debug)]
 struct Value {
     path: PathId,
-    tag: u8,
-    bits: u64,
-    text: Box<[u8]>,
     /// How many tests ask for it.
     uses: u32,
+    kind: Kind,
+    bytes: SmallVec<[u8; 16]>,
     /// What is anchored at it.
-    anchored: Vec<u32>,
+    anchored: Ids,
 }
 
 impl Value {
-    fn form(&self) -> Form<'_> {
-        Form {
-            tag: self.tag,
-            bits: self.bits,
-            text: &self.text,
-        }
+    fn hash(&self) -> u64 {
+        hash(self.path, self.kind, &self.bytes)
     }
 }
 
@@ -113,19 +136,18 @@ impl Values {
     /// whether it is new.
     pub(super) fn add(&mut self, path: PathId, test: &Test) -> Option<(ValueId, bool)> {
         let form = Form::of_test(test)?;
-        let hash = form.hash(path);
-        if let Some(value) = self.find(path, form) {
+        if let Some(value) = self.find(path, &form) {
             self.values[value.index()].uses += 1;
             return Some((value, false));
         }
         let value = Value {
             path,
-            tag: form.tag,
-            bits: form.bits,
-            text: form.text.into(),
             uses: 1,
-            anchored: Vec::new(),
+            kind: form.kind,
+            bytes: SmallVec::from_slice(form.bytes()),
+            anchored: SmallVec::new(),
         };
+        let hash = value.hash();
         let id = match self.unused.pop() {
             Some(unused) => {
                 self.values[unused.index()] = value;
@@ -137,10 +159,8 @@ impl Values {
             }
         };
         let values = &self.values;
-        self.by_form.insert_unique(hash, id, |id| {
-            let value = &values[id.index()];
-            value.form().hash(value.path)
-        });
+        self.by_form
+            .insert_unique(hash, id, |id| values[id.index()].hash());
         Some((id, true))
     }
 
@@ -151,9 +171,9 @@ impl Values {
         if value.uses > 0 {
             return false;
         }
-        let hash = value.form().hash(value.path);
-        value.text = Box::default();
-        value.anchored = Vec::new();
+        let hash = value.hash();
+        value.bytes = SmallVec::new();
+        value.anchored = SmallVec::new();
         if let Ok(entry) = self.by_form.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
@@ -164,16 +184,17 @@ impl Values {
     /// The value that an event has under a path, if some test asks for it.
     #[inline]
     pub(super) fn of(&self, path: PathId, scalar: Scalar<'_>) -> ValueId {
-        self.find(path, Form::of_scalar(scalar))
+        self.find(path, &Form::of_scalar(scalar))
             .unwrap_or(ValueId::NONE)
     }
 
     #[inline]
-    fn find(&self, path: PathId, form: Form<'_>) -> Option<ValueId> {
+    fn find(&self, path: PathId, form: &Form<'_>) -> Option<ValueId> {
+        let bytes = form.bytes();
         self.by_form
-            .find(form.hash(path), |id| {
+            .find(hash(path, form.kind, bytes), |id| {
                 let value = &self.values[id.index()];
-                value.path == path && value.form() == form
+                value.path == path && value.kind == form.kind && same(&value.bytes, bytes)
             })
             .copied()
     }
@@ -182,7 +203,7 @@ impl Values {
         &self.values[id.index()].anchored
     }
 
-    pub(super) fn anchored_mut(&mut self, id: ValueId) -> &mut Vec<u32> {
+    pub(super) fn anchored_mut(&mut self, id: ValueId) -> &mut Ids {
         &mut self.values[id.index()].anchored
     }
 
@@ -191,7 +212,14 @@ impl Values {
         let within: usize = self
             .values
             .iter()
-            .map(|value| value.text.len() + value.anchored.capacity() * size_of::<u32>())
+            .map(|value| {
+                let outside = |spilled: bool, bytes: usize| if spilled { bytes } else { 0 };
+                outside(value.bytes.spilled(), value.bytes.capacity())
+                    + outside(
+                        value.anchored.spilled(),
+                        value.anchored.capacity() * size_of::<u32>(),
+                    )
+            })
             .sum();
         self.values.capacity() * size_of::<Value>()
             + within

@@ -110,7 +110,7 @@ pub(super) fn node_of_json(text: &str) -> Result<Node, PatternError> {
     node.map_err(|SyntaxError { offset, problem }| {
         PatternError::from(PatternMistake {
             field: String::new(),
-            span: offset..(offset + 1).min(text.len()).max(offset),
+            span: offset..text.ceil_char_boundary(offset + 1),
             message: format!("this is no JSON: {problem}"),
             advice: "write the pattern as EventBridge has it".to_owned(),
         })

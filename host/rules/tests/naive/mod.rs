@@ -10,7 +10,7 @@ use std::net::IpAddr;
 /// JSON with all that a parsed value no longer shows: repeated names, the
 /// spelling of numbers.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json {
+pub(crate) enum Json {
     Object(Vec<(String, Json)>),
     Array(Vec<Json>),
     String(String),
@@ -21,7 +21,7 @@ pub enum Json {
 }
 
 /// Numbers, and what an `f64` holds of them if it holds them exactly.
-pub const NUMBERS: [(&str, Option<f64>); 14] = [
+pub(crate) const NUMBERS: [(&str, Option<f64>); 14] = [
     ("0", Some(0.0)),
     ("-0.0", Some(0.0)),
     ("0e7", Some(0.0)),
@@ -67,7 +67,7 @@ impl fmt::Display for Json {
 }
 
 /// Whether an event matches a pattern that is valid.
-pub fn matches(pattern: &Json, event: &Json) -> bool {
+pub(crate) fn matches(pattern: &Json, event: &Json) -> bool {
     let mut leaves = Leaves::default();
     leaves.add("", event, &[]);
     let mut alternatives = vec![Fields::new()];
@@ -199,7 +199,8 @@ fn holds(test: &Json, value: &Json) -> bool {
             let Json::Number(number) = value else {
                 return false;
             };
-            expected == number || value_of(expected).is_some() && value_of(expected) == value_of(number)
+            expected == number
+                || value_of(expected).is_some() && value_of(expected) == value_of(number)
         }
         _ => test == value,
     }
@@ -236,7 +237,7 @@ fn operator_holds(operator: &str, operand: &Json, value: &Json) -> bool {
                         "<=" => number <= bound,
                         ">" => number > bound,
                         ">=" => number >= bound,
-                        _ => !(number < bound || number > bound),
+                        _ => number.total_cmp(&bound).is_eq(),
                     }
                 })
             })
@@ -299,6 +300,9 @@ fn wildcard(pattern: &[char], text: &str) -> bool {
 
 /// An address; of version 4 with zeros taken from the front of each number.
 fn address(text: &str) -> Option<IpAddr> {
+    if text.contains(':') {
+        return text.parse().ok();
+    }
     let trimmed: Vec<String> = text
         .split('.')
         .map(|part| match part.trim_start_matches('0') {
