@@ -16,6 +16,10 @@ use std::path::Path;
 
 /// Says whether a pattern matches an event.
 pub fn matches(pattern: &str, event: &str, json: bool) -> CommandResult {
+    if pattern == "-" && event == "-" {
+        let message = "stdin cannot be both the pattern and the event";
+        return Err(CommandFailure::usage("UsageError", message));
+    }
     let pattern = Input::read(pattern, "pattern")?;
     let text = pattern.as_text()?;
     let compiled = Pattern::from_json(text).map_err(|error| {
