@@ -6,7 +6,7 @@
 mod workload;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alchemiser_rules::{Pattern, RuleSet, Scratch};
 use serde_json::Value;
@@ -82,10 +82,27 @@ fn filled(patterns: &[String]) -> RuleSet<usize> {
     rules
 }
 
+/// How long some work keeps the processor busy; where that cannot be told, how
+/// long it takes.
 fn elapsed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
+    let start = now();
     work();
-    start.elapsed()
+    now() - start
+}
+
+#[cfg(target_os = "linux")]
+fn now() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock).unwrap().into()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn now() -> Duration {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 fn median(mut measure: impl FnMut() -> Duration) -> Duration {

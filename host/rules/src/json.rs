@@ -6,9 +6,10 @@
 //! [`NESTING_LIMIT`], so that recursion along the text is bounded.
 
 mod decode;
-mod skip;
+mod marks;
 
 pub(crate) use decode::decode;
+pub(crate) use marks::Marks;
 
 /// How deep arrays and objects may lie within each other.
 pub(crate) const NESTING_LIMIT: usize = 1000;
@@ -75,13 +76,18 @@ pub(crate) enum Start {
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'text> {
     bytes: &'text [u8],
+    marks: &'text Marks,
     position: usize,
 }
 
 impl<'text> Reader<'text> {
-    /// At the start of a text, which must be UTF-8.
-    pub(crate) fn new(bytes: &'text [u8]) -> Self {
-        Self { bytes, position: 0 }
+    /// At the start of a text, which must be UTF-8, with its marks.
+    pub(crate) fn new(bytes: &'text [u8], marks: &'text Marks) -> Self {
+        Self {
+            bytes,
+            marks,
+            position: 0,
+        }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -118,16 +124,21 @@ impl<'text> Reader<'text> {
     /// at its first byte.
     #[inline]
     pub(crate) fn start(&mut self) -> Result<Start, SyntaxError> {
-        self.skip_whitespace();
-        match self.peek() {
-            b'"' => Ok(Start::String),
-            b'{' => Ok(Start::Object),
-            b'[' => Ok(Start::Array),
-            b'-' | b'0'..=b'9' => Ok(Start::Number),
-            b't' => Ok(Start::True),
-            b'f' => Ok(Start::False),
-            b'n' => Ok(Start::Null),
-            _ => Err(self.error(Problem::Value)),
+        loop {
+            return match self.peek() {
+                b'"' => Ok(Start::String),
+                b'{' => Ok(Start::Object),
+                b'[' => Ok(Start::Array),
+                b'-' | b'0'..=b'9' => Ok(Start::Number),
+                b't' => Ok(Start::True),
+                b'f' => Ok(Start::False),
+                b'n' => Ok(Start::Null),
+                b' ' | b'\n' | b'\r' | b'\t' => {
+                    self.position += 1;
+                    continue;
+                }
+                _ => Err(self.error(Problem::Value)),
+            };
         }
     }
 
@@ -143,19 +154,32 @@ impl<'text> Reader<'text> {
         !empty
     }
 
-    /// The name of an object's next entry; the place is then at its value.
+    /// The name of an object's next entry, if it is written without escapes
+    /// and spaces, as nearly all are; the place is then at its value.
     #[inline]
+    pub(crate) fn plain_name(&mut self) -> Option<&'text [u8]> {
+        if self.peek() != b'"' {
+            return None;
+        }
+        let start = self.position + 1;
+        let end = self.marks.next(start);
+        if *self.bytes.get(end)? != b'"' || *self.bytes.get(end + 1)? != b':' {
+            return None;
+        }
+        self.position = end + 2;
+        self.bytes.get(start..end)
+    }
+
+    /// The name of an object's next entry; the place is then at its value.
     pub(crate) fn name(&mut self) -> Result<Quoted, SyntaxError> {
         self.skip_whitespace();
         if self.peek() != b'"' {
             return Err(self.error(Problem::Name));
         }
         let name = self.string()?;
+        self.skip_whitespace();
         if self.peek() != b':' {
-            self.skip_whitespace();
-            if self.peek() != b':' {
-                return Err(self.error(Problem::Colon));
-            }
+            return Err(self.error(Problem::Colon));
         }
         self.position += 1;
         Ok(name)
@@ -191,16 +215,29 @@ impl<'text> Reader<'text> {
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Quoted, SyntaxError> {
         let start = self.position + 1;
-        let mut escaped = false;
-        let mut position = start;
+        let end = self.marks.next(start);
+        if self.bytes.get(end) != Some(&b'"') {
+            return self.string_with_escapes(start, end);
+        }
+        self.position = end + 1;
+        Ok(Quoted {
+            start,
+            end,
+            escaped: false,
+        })
+    }
+
+    /// The string in which something other than its end is found first.
+    #[cold]
+    fn string_with_escapes(
+        &mut self,
+        start: usize,
+        mut position: usize,
+    ) -> Result<Quoted, SyntaxError> {
         loop {
-            position = skip::to_special(self.bytes, position);
             match self.bytes.get(position) {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    position = self.escape(position)?;
-                }
+                Some(b'\\') => position = self.marks.next(self.escape(position)?),
                 found => {
                     self.position = position;
                     return Err(self.error(match found {
@@ -214,12 +251,11 @@ impl<'text> Reader<'text> {
         Ok(Quoted {
             start,
             end: position,
-            escaped,
+            escaped: true,
         })
     }
 
     /// Behind the escape that begins at a backslash.
-    #[cold]
     fn escape(&mut self, backslash: usize) -> Result<usize, SyntaxError> {
         let length = match self.bytes.get(backslash + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -298,7 +334,9 @@ impl<'text> Reader<'text> {
                 let depth = self.deeper(depth)?;
                 let mut more = self.enter();
                 while more {
-                    self.name()?;
+                    if self.plain_name().is_none() {
+                        self.name()?;
+                    }
                     self.skip_value(depth)?;
                     more = self.next_entry()?;
                 }

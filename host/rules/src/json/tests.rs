@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
-use super::{NESTING_LIMIT, Problem, Reader, SyntaxError, decode};
+use super::{Marks, NESTING_LIMIT, Problem, Reader, SyntaxError, decode};
 
 fn read(text: &str) -> Result<(), SyntaxError> {
-    let mut reader = Reader::new(text.as_bytes());
+    let marks = Marks::of(text.as_bytes());
+    let mut reader = Reader::new(text.as_bytes(), &marks);
     reader.skip_value(0)?;
     reader.end()
 }
@@ -116,7 +117,8 @@ proptest! {
         let text = serde_json::to_string(&string).unwrap();
         let escaped: String = string.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
         for quoted in [&text, &format!("\"{escaped}\"")] {
-            let mut reader = Reader::new(quoted.as_bytes());
+            let marks = Marks::of(quoted.as_bytes());
+            let mut reader = Reader::new(quoted.as_bytes(), &marks);
             let read = reader.string().unwrap();
             prop_assert_eq!(reader.position(), quoted.len());
             let mut decoded = Vec::new();
@@ -125,4 +127,21 @@ proptest! {
             prop_assert!(read.escaped || quoted.len() == string.len() + 2);
         }
     }
+}
+
+#[test]
+fn marks_are_where_strings_can_end() {
+    let mut text: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+    text.truncate(500);
+    let marks = Marks::of(&text);
+    for from in 0..text.len() + 100 {
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let rest = text.get(from..).unwrap_or_default();
+        let found = rest.iter().position(special);
+        let expected = found.map_or(text.len(), |index| from + index);
+        assert_eq!(marks.next(from), expected, "{from}");
+    }
+    assert!(!marks.is_ascii());
+    assert!(Marks::of(&text[..128]).is_ascii());
+    assert!(!Marks::of(&text[..129]).is_ascii());
 }

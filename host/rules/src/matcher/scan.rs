@@ -2,7 +2,7 @@
 
 use super::paths::{PathId, Paths};
 use crate::event::EventError;
-use crate::json::{self, Reader, Start};
+use crate::json::{self, Marks, Reader, Start};
 use crate::pattern::{Scalar, comparable};
 
 /// An object or array that is an element of an array, by the order in which
@@ -150,6 +150,8 @@ pub(super) struct Found {
     pub(super) elements: Elements,
     /// The strings whose escapes were taken out.
     decoded: Vec<u8>,
+    /// Where strings can end in the event.
+    marks: Marks,
     by_path: Vec<Leaves>,
     /// The number of the event, so that nothing need be cleared.
     event: u32,
@@ -251,6 +253,7 @@ impl Found {
         self.leaves.capacity() * size_of::<Leaf>()
             + self.elements.0.capacity() * size_of::<Element>()
             + self.decoded.capacity()
+            + self.marks.memory()
             + self.by_path.capacity() * size_of::<Leaves>()
     }
 }
@@ -262,11 +265,27 @@ pub(super) fn scan(event: &[u8], paths: &Paths, found: &mut Found) -> Result<(),
     if u32::try_from(event.len()).is_err() {
         return Err(EventError::TooLarge);
     }
-    std::str::from_utf8(event).map_err(|error| EventError::NotUtf8 {
-        offset: error.valid_up_to(),
-    })?;
+    // Out of what is filled while it is read.
+    let mut marks = std::mem::take(&mut found.marks);
+    marks.set(event);
+    let result = scan_marked(event, &marks, paths, found);
+    found.marks = marks;
+    result
+}
+
+fn scan_marked(
+    event: &[u8],
+    marks: &Marks,
+    paths: &Paths,
+    found: &mut Found,
+) -> Result<(), EventError> {
+    if !marks.is_ascii() {
+        std::str::from_utf8(event).map_err(|error| EventError::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
+    }
     let mut scanner = Scanner {
-        reader: Reader::new(event),
+        reader: Reader::new(event, marks),
         paths,
         found,
         arrays: 0,
@@ -302,14 +321,9 @@ impl Scanner<'_, '_> {
         let depth = self.reader.deeper(depth)?;
         let mut more = self.reader.enter();
         while more {
-            let name = self.reader.name()?;
-            let quoted = self.reader.slice(name.start, name.end);
-            let within = if name.escaped {
-                self.name.clear();
-                json::decode(quoted, &mut self.name);
-                self.paths.descend(path, &self.name)
-            } else {
-                self.paths.descend(path, quoted)
+            let within = match self.reader.plain_name() {
+                Some(name) => self.paths.descend(path, name),
+                None => self.descend(path)?,
             };
             match within {
                 Some(path) => self.value(path, element, depth)?,
@@ -318,6 +332,19 @@ impl Scanner<'_, '_> {
             more = self.reader.next_entry()?;
         }
         Ok(())
+    }
+
+    /// The path that the next name leads to, however it is written.
+    #[cold]
+    fn descend(&mut self, path: PathId) -> Result<Option<PathId>, json::SyntaxError> {
+        let name = self.reader.name()?;
+        let quoted = self.reader.slice(name.start, name.end);
+        if !name.escaped {
+            return Ok(self.paths.descend(path, quoted));
+        }
+        self.name.clear();
+        json::decode(quoted, &mut self.name);
+        Ok(self.paths.descend(path, &self.name))
     }
 
     /// The value that begins here, under a path that rules name.

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{PatternError, PatternMistake};
-use crate::json::{self, Problem, Quoted, Reader, Start, SyntaxError};
+use crate::json::{self, Marks, Problem, Quoted, Reader, Start, SyntaxError};
 
 /// A value of a pattern, with its place in the text that it was read from.
 #[derive(Debug)]
@@ -105,7 +105,8 @@ pub(crate) fn node_of_toml(value: &Spanned<DeValue<'_>>) -> Node {
 
 /// The tree of a pattern written in JSON; places are those in its text.
 pub(super) fn node_of_json(text: &str) -> Result<Node, PatternError> {
-    let mut reader = Reader::new(text.as_bytes());
+    let marks = Marks::of(text.as_bytes());
+    let mut reader = Reader::new(text.as_bytes(), &marks);
     let node = value(&mut reader, 0).and_then(|node| reader.end().map(|()| node));
     node.map_err(|SyntaxError { offset, problem }| {
         PatternError::from(PatternMistake {
