@@ -4,8 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use alchemiser_suggest as suggest;
+
 use crate::name::{RuleName, TargetName};
 use crate::routes::{Routes, Rule, TargetKind};
+
+/// The fields of every event that EventBridge delivers.
+const ENVELOPE: [&str; 10] = [
+    "version",
+    "id",
+    "detail-type",
+    "source",
+    "account",
+    "time",
+    "region",
+    "resources",
+    "detail",
+    "replay-name",
+];
 
 /// A kind of event: who publishes it, and its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +104,13 @@ pub enum Finding {
         /// The target.
         target: TargetName,
     },
+    /// A rule names a field that no event has.
+    UnknownField {
+        /// The rule.
+        rule: Place,
+        /// The field of the envelope, as written.
+        field: String,
+    },
     /// A rule names a source that nobody publishes under.
     UnknownSource {
         /// The rule.
@@ -146,6 +169,7 @@ impl Finding {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::UnknownTarget { .. } => "unknown-target",
+            Self::UnknownField { .. } => "unknown-field",
             Self::UnknownSource { .. } => "unknown-source",
             Self::NeverMatches { .. } => "never-matches",
             Self::NotTaken { .. } => "not-taken",
@@ -161,6 +185,7 @@ impl Finding {
     pub fn place(&self) -> Option<&Place> {
         match self {
             Self::UnknownTarget { rule, .. }
+            | Self::UnknownField { rule, .. }
             | Self::UnknownSource { rule, .. }
             | Self::NeverMatches { rule }
             | Self::NotTaken { rule, .. }
@@ -176,6 +201,11 @@ impl fmt::Display for Finding {
             Self::UnknownTarget { rule, target } => write!(
                 formatter,
                 "{rule} sends to `{target}`, and there is no such handler"
+            ),
+            Self::UnknownField { rule, field } => write!(
+                formatter,
+                "{rule} names the field `{field}`, which no event has; {}",
+                suggest::instead_of(field, &ENVELOPE)
             ),
             Self::UnknownSource { rule, source } => write!(
                 formatter,
@@ -245,6 +275,61 @@ pub fn check(routes: &Routes, flow: &Flow) -> Vec<Finding> {
     findings
 }
 
+/// A rule that sends only some of the events of a kind, while nobody sends the
+/// others there. That may be meant, and it may lose them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Narrowing<'routes> {
+    /// The rule.
+    pub rule: &'routes Rule,
+    /// The kind of event.
+    pub event: &'routes EventKind,
+    /// The fields that decide, as written.
+    pub fields: Vec<&'routes str>,
+}
+
+impl fmt::Display for Narrowing<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, event, .. } = self;
+        write!(
+            formatter,
+            "rule `{}` sends {event} to `{}` only where `{}` matches; no rule sends the others there",
+            rule.name,
+            rule.target,
+            self.fields.join("`, `")
+        )
+    }
+}
+
+/// Looks for rules that send a handler only some of the events that it takes.
+#[must_use]
+pub fn narrowings<'routes>(
+    routes: &'routes Routes,
+    flow: &'routes Flow,
+) -> Vec<Narrowing<'routes>> {
+    let narrowing = |step: &'routes Step| {
+        let senders = routes
+            .rules_in_force()
+            .filter(|rule| rule.target == step.target && sends(rule, &step.input));
+        let mut narrowed = Vec::new();
+        for rule in senders {
+            let paths = rule.pattern.paths().into_iter();
+            let fields: Vec<&str> = paths
+                .filter(|path| !matches!(*path, "source" | "detail-type"))
+                .collect();
+            if fields.is_empty() {
+                return Vec::new();
+            }
+            narrowed.push(Narrowing {
+                rule,
+                event: &step.input,
+                fields,
+            });
+        }
+        narrowed
+    };
+    flow.steps.iter().flat_map(narrowing).collect()
+}
+
 fn check_rule(
     routes: &Routes,
     flow: &Flow,
@@ -258,6 +343,17 @@ fn check_rule(
             target: rule.target.clone(),
         });
     }
+
+    let paths = rule.pattern.paths().into_iter();
+    let named: BTreeSet<&str> = paths.map(top_level).collect();
+    let unknown_fields = named
+        .into_iter()
+        .filter(|field| !ENVELOPE.contains(field))
+        .map(|field| Finding::UnknownField {
+            rule: Place::of(rule),
+            field: field.to_owned(),
+        });
+    findings.extend(unknown_fields);
 
     let unknown_sources: Vec<Finding> = rule
         .pattern
@@ -388,6 +484,11 @@ fn way_back<'flow>(
 
 fn sends(rule: &Rule, event: &EventKind) -> bool {
     rule.pattern.admits(&event.source, &event.detail_type)
+}
+
+/// The field of the envelope that a path begins with.
+fn top_level(path: &str) -> &str {
+    path.split_once('.').map_or(path, |(name, _)| name)
 }
 
 fn is_handler(routes: &Routes, rule: &Rule) -> bool {

@@ -26,7 +26,7 @@ mod pattern;
 mod routes;
 
 pub use case::{Case, CaseError, Expected, Failure, Verdict};
-pub use check::{EventKind, Finding, Flow, Place, Step, check};
+pub use check::{EventKind, Finding, Flow, Narrowing, Place, Step, check, narrowings};
 pub use event::EventError;
 pub use matcher::{Explanation, Mismatch, Reason, RuleSet, Scratch};
 pub use mistake::{Entry, EntryKind, Mistake, RoutesError};

@@ -8,6 +8,7 @@ mod read;
 mod test;
 mod wildcard;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -169,6 +170,12 @@ impl Pattern {
                 })
             })
         })
+    }
+
+    /// The paths of the fields that it names, each once.
+    pub(crate) fn paths(&self) -> BTreeSet<&str> {
+        let fields = self.alternatives.iter().flat_map(|one| &one.fields);
+        fields.map(|field| &*field.path).collect()
     }
 
     /// What is asked of `source`, each with the question whether a given

@@ -1,7 +1,7 @@
 //! What `check` finds in routes that are well-formed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use alchemiser_rules::{EventKind, Flow, Routes, Step, TargetName, check};
+use alchemiser_rules::{EventKind, Flow, Routes, Step, TargetName, check, narrowings};
 
 /// An event kind from `source/Type`.
 fn kind(text: &str) -> EventKind {
@@ -199,4 +199,56 @@ fn sources_are_understood_in_every_operator() {
         let flow = flow("a.x/Go", "a.x/Go", &[]);
         assert_eq!(found(&routes, &flow), expected, "{pattern}");
     }
+}
+
+/// Routes with one rule to `a` for each pattern.
+fn patterns(patterns: &[&str]) -> Routes {
+    let mut text = String::from("targets.a.kind = \"handler\"\n");
+    for (number, pattern) in patterns.iter().enumerate() {
+        text +=
+            &format!("[[rule]]\nname = \"{number}\"\ntarget = \"a\"\npattern = {{ {pattern} }}\n");
+    }
+    Routes::parse(&text, "routes.toml").unwrap()
+}
+
+#[test]
+fn a_field_that_no_event_has_is_found() {
+    let flow = flow("x/Go", "", &["x/Go a:"]);
+    let routes = patterns(&[
+        "detail-tpe = [\"Go\"], replay-name = [{ exists = false }]",
+        "detail-type = [\"Go\"], \"$or\" = [{ sorce = [\"x\"] }, { details = { a = [1] } }]",
+    ]);
+    let unknown: Vec<String> = found(&routes, &flow)
+        .into_iter()
+        .filter(|finding| finding.contains("the field"))
+        .collect();
+    assert_eq!(
+        unknown,
+        [
+            "line 2: rule `0` names the field `detail-tpe`, which no event has; \
+             did you mean `detail-type`?",
+            "line 6: rule `1` names the field `details`, which no event has; \
+             did you mean `detail`?",
+            "line 6: rule `1` names the field `sorce`, which no event has; \
+             did you mean `source`?",
+        ]
+    );
+}
+
+#[test]
+fn rules_that_send_only_some_events_are_told() {
+    let flow = flow("x/Go", "", &["x/Go a:"]);
+    let narrow = "source = [\"x\"], detail = { side = [\"BUY\"] }, account = [\"1\"]";
+    let told = |routes: &Routes| -> Vec<String> {
+        let narrowings = narrowings(routes, &flow);
+        narrowings.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        told(&patterns(&[narrow])),
+        [
+            "rule `0` sends `Go` from `x` to `a` only where `account`, `detail.side` matches; \
+          no rule sends the others there"
+        ]
+    );
+    assert_eq!(told(&patterns(&[narrow, "source = [\"x\"]"])), [""; 0]);
 }

@@ -41,12 +41,12 @@ fn check() {
             "targets": 7,
             "tests": 15,
             "findings": 0,
-            "absent": ["schedule `daily-trading` is disabled"],
+            "remarks": ["schedule `daily-trading` is disabled"],
         })
     );
     let enabled = project.alchemiser().with("DAILY_TRADING", "true");
     let summary = enabled.call(["rules", "check", "--json"]).exits(0).line();
-    assert_eq!(summary["absent"], json!([]));
+    assert_eq!(summary["remarks"], json!([]));
 
     let doubled = format!(
         "{}\n[[rule]]\nname = \"spare\"\ntarget = \"strategy\"\n\
@@ -219,8 +219,14 @@ fn explain_an_event_of_the_archive() {
         &alchemiser,
         ["rules", "explain", "trade-executed", "--json"],
     );
-    let lines = explained.exits(0).lines();
+    let explained = explained.exits(0);
+    let lines = explained.lines();
     assert_eq!(lines[9]["deliveries"][0]["target"], "orchestrator");
+    // So can what `events show` prints.
+    let shown = state.call(&alchemiser, ["events", "show", "trade-executed", "--json"]);
+    let shown = shown.exits(0).stdout;
+    let again = state.call(&alchemiser, ["rules", "explain", &shown, "--json"]);
+    assert_eq!(again.exits(0).stdout, explained.stdout);
     let unknown = state.call(&alchemiser, ["rules", "explain", "nothing-of-the-kind"]);
     assert!(unknown.exits(1).stderr.contains("there is no event"));
 }

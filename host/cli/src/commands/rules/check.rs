@@ -2,13 +2,14 @@
 
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
-use alchemiser_rules::{Finding, Routes};
+use alchemiser_rules::{Finding, Flow, Routes, narrowings};
 use alchemiser_worker::{DECLARATIONS, flow};
 use serde_json::json;
 
 /// Looks for routes that are well-formed and make no sense.
 pub fn check(routes: &Routes, json: bool) -> CommandResult {
-    let findings = alchemiser_rules::check(routes, &flow(&DECLARATIONS));
+    let flow = flow(&DECLARATIONS);
+    let findings = alchemiser_rules::check(routes, &flow);
     for finding in &findings {
         if json {
             println!("{}", object(finding));
@@ -16,9 +17,9 @@ pub fn check(routes: &Routes, json: bool) -> CommandResult {
             println!("{}", located(finding));
         }
     }
-    let absent = absent(routes);
+    let remarks = remarks(routes, &flow);
     if !json {
-        for (line, what) in &absent {
+        for (line, what) in &remarks {
             println!("{}:{line}: {what}", Project::MARK);
         }
     }
@@ -33,7 +34,7 @@ pub fn check(routes: &Routes, json: bool) -> CommandResult {
         for (count, what) in counts {
             summary[what] = count.into();
         }
-        summary["absent"] = absent.into_iter().map(|(_, what)| what).collect();
+        summary["remarks"] = remarks.into_iter().map(|(_, what)| what).collect();
         println!("{summary}");
     } else {
         let counts = counts.map(|(count, what)| {
@@ -44,12 +45,12 @@ pub fn check(routes: &Routes, json: bool) -> CommandResult {
             };
             format!("{count} {what}")
         });
-        let remarks = match findings.len() {
-            0 => "nothing to remark".to_owned(),
+        let found = match findings.len() {
+            0 => "no findings".to_owned(),
             1 => "1 finding".to_owned(),
             count => format!("{count} findings"),
         };
-        println!("{}: {}: {remarks}", Project::MARK, counts.join(", "));
+        println!("{}: {}: {found}", Project::MARK, counts.join(", "));
     }
     if findings.is_empty() {
         Ok(())
@@ -76,8 +77,11 @@ fn object(finding: &Finding) -> serde_json::Value {
     })
 }
 
-/// What counts as absent, with its line: no finding, but good to know.
-fn absent(routes: &Routes) -> Vec<(usize, String)> {
+/// What is no mistake but good to know, with its line: what counts as absent,
+/// and which events are sent only in part.
+fn remarks(routes: &Routes, flow: &Flow) -> Vec<(usize, String)> {
+    let narrowings = narrowings(routes, flow).into_iter();
+    let narrowings = narrowings.map(|narrowing| (narrowing.rule.line, narrowing.to_string()));
     let rules = routes.rules().iter().filter_map(|rule| {
         let why = match (rule.enabled, rule.bus == *routes.bus()) {
             (false, _) => "is disabled and counts as absent".to_owned(),
@@ -99,5 +103,7 @@ fn absent(routes: &Routes) -> Vec<(usize, String)> {
             format!("schedule `{}` is disabled", schedule.name),
         )
     });
-    rules.chain(schedules).collect()
+    let mut remarks: Vec<_> = rules.chain(narrowings).chain(schedules).collect();
+    remarks.sort_by_key(|(line, _)| *line);
+    remarks
 }

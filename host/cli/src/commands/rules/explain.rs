@@ -8,6 +8,7 @@ use crate::failure::{CommandFailure, CommandResult};
 use crate::output::{Align, Table};
 use crate::project::Project;
 use crate::refusal::Refusal;
+use alchemiser_events::Event;
 use alchemiser_rules::{
     Delivery, EventError, Explanation, Mismatch, Pattern, Reason, Rule, TargetKind, Verdict,
 };
@@ -56,7 +57,7 @@ pub fn explain(project: &Project, event: &str, state: &State, json: bool) -> Com
     let routes = project.routes()?;
     let event =
         if event == "-" || is_json(event) || Path::new(event.trim_start_matches('@')).is_file() {
-            Input::read(event, "event")?
+            delivered(Input::read(event, "event")?)
         } else {
             let record = find(&open(project, state)?, event)?;
             Input {
@@ -107,6 +108,17 @@ pub fn explain(project: &Project, event: &str, state: &State, json: bool) -> Com
         );
     }
     Ok(())
+}
+
+/// The event as it is delivered, where it was given as `events show` prints it.
+fn delivered(event: Input) -> Input {
+    match serde_json::from_slice::<Event>(&event.text) {
+        Ok(published) => Input {
+            text: published.envelope().to_string().into_bytes(),
+            ..event
+        },
+        Err(_) => event,
+    }
 }
 
 fn bad(event: &Input, error: EventError) -> CommandFailure {
