@@ -39,6 +39,9 @@ pub enum Command {
     /// Look at events
     #[command(subcommand)]
     Events(Events),
+    /// Look at dead letters, and give them another chance
+    #[command(subcommand)]
+    Dlq(Dlq),
     /// Look at workflows
     #[command(subcommand)]
     Workflow(Workflow),
@@ -196,6 +199,47 @@ pub enum Events {
         /// Only those of a type
         #[arg(long, value_name = "TYPE")]
         event_type: Option<String>,
+        /// Only those that a rule sent somewhere
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+        /// Only those whose handling failed at least once
+        #[arg(long)]
+        failed: bool,
+        #[command(flatten)]
+        window: Window,
+        /// Only the last so many; 0 for all [default: 1000, all with --json]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Send archived events to the targets that missed them
+    #[command(
+        after_help = "A target that got an event before does not get it again. Orders and mail are left out\n\
+                      unless --act is given.\n\n\
+                      Example:\n  alchemiser events replay --from 2022-12-28 --to 2100-01-01 --dry-run"
+    )]
+    Replay {
+        /// Those published at this instant or later, by the system clock
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        from: Timestamp,
+        /// Those published before this instant
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        to: Timestamp,
+        /// Only what this rule sends
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+        /// What rules and logs call the replay [default: derived from the instants]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Let handlers send orders and mail
+        #[arg(long)]
+        act: bool,
+        /// Only say what would be delivered
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        data: Data,
         #[command(flatten)]
         state: State,
     },
@@ -212,6 +256,106 @@ pub enum Events {
     Trace {
         /// The workflow
         correlation: String,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+/// When something was published, by the system clock.
+#[derive(Args)]
+pub struct Window {
+    /// Only those published at this instant or later
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub from: Option<Timestamp>,
+    /// Only those published before this instant
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub to: Option<Timestamp>,
+}
+
+/// An instant, or the beginning of a day in UTC.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let begins = SessionDate::parse(text).map(|_| format!("{text}T00:00:00Z"));
+    let instant = begins.as_deref().unwrap_or(text);
+    Timestamp::parse(instant)
+        .map_err(|_| "an instant is a date, or like 2026-01-02T15:04:05Z".to_owned())
+}
+
+/// Which dead letters.
+#[derive(Args)]
+pub struct Letters {
+    /// Only those that a rule sent
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Only those whose error is of a class
+    #[arg(long, value_name = "CLASS")]
+    pub error: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Dlq {
+    /// List dead letters that wait for somebody
+    #[command(after_help = "Example:\n  alchemiser dlq list --rule rebalance-planned")]
+    List {
+        /// Only those of a workflow
+        #[arg(long, value_name = "CORRELATION")]
+        workflow: Option<String>,
+        #[command(flatten)]
+        letters: Letters,
+        /// Also those that were redriven or dropped
+        #[arg(long)]
+        settled: bool,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Show one dead letter: what, to whom, and why it failed
+    #[command(after_help = "Example:\n  alchemiser dlq show …")]
+    Show {
+        /// Its number
+        letter: i64,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Deliver dead letters once more, and bring their workflows to an end
+    #[command(
+        after_help = "Refused is what could trade twice, or on a plan that is past its deadline.\n\n\
+                      Examples:\n  alchemiser dlq redrive --all --dry-run\n  \
+                      alchemiser dlq redrive --all --error BrokerError --per-second 2"
+    )]
+    Redrive {
+        /// Its number
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        letter: Option<i64>,
+        /// All of them, or those that --rule and --error leave
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        letters: Letters,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// At most so many a second
+        #[arg(long, value_name = "N", default_value_t = 10,
+              value_parser = clap::value_parser!(u32).range(1..=1000))]
+        per_second: u32,
+        #[command(flatten)]
+        data: Data,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Give dead letters up; what they say stays to be looked at
+    #[command(after_help = "Example:\n  alchemiser dlq drop --all --error Expired --dry-run")]
+    Drop {
+        /// Its number
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        letter: Option<i64>,
+        /// All of them, or those that --rule and --error leave
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        letters: Letters,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         state: State,
     },

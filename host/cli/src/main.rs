@@ -26,6 +26,7 @@ mod refusal;
 mod report;
 mod settings;
 mod trace;
+mod worker;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -53,6 +54,7 @@ fn run(arguments: &Arguments) -> CommandResult {
         Command::Indicator(command) => commands::indicator::indicator(command, arguments),
         Command::Rules(command) => commands::rules::rules(command, arguments),
         Command::Events(command) => commands::events::events(command, arguments),
+        Command::Dlq(command) => commands::dlq::dlq(command, arguments),
         Command::Workflow(command) => commands::workflow::workflow(command, arguments),
         Command::Plugin(command) => commands::plugin::plugin(command, arguments),
     }

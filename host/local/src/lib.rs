@@ -26,14 +26,14 @@ mod queries;
 mod runner;
 
 pub use blobs::LocalBlobs;
-pub use bus::Bus;
+pub use bus::{Bus, Redrive, ReplayWindow, Replayed};
 pub use clock::{Clock, SystemClock};
 pub use directory::StateDirectory;
 pub use error::OpenError;
 pub use ledger::LocalLedger;
 pub use paper::LocalPaperStore;
 pub use queries::{
-    Counts, DeadLetterRecord, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Queries,
-    TracedEvent, WorkflowRecord,
+    Counts, DeadLetterRecord, DeliveryRecord, DeliveryState, EventFilter, EventRecord,
+    LetterFilter, LetterNumber, Queries, Settled, TracedEvent, WorkflowRecord,
 };
 pub use runner::{Dispatch, Runner};

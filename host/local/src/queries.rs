@@ -4,7 +4,7 @@ use crate::blobs::LocalBlobs;
 use crate::bus::{FIND_WORKFLOW, read_workflow, workflow_columns};
 use crate::clock::elapsed;
 use crate::database::{
-    Failure, collect, find, instant, json, optional_instant, optional_json, text,
+    Failure, collect, find, instant, json, micros, optional_instant, optional_json, text,
 };
 use crate::{ledger, paper};
 use alchemiser_broker::PaperAccount;
@@ -16,7 +16,7 @@ use alchemiser_worker::{
     DeadLetter, DeliveryKey, LedgerEntry, StoreError, Workflow, WorkflowState,
 };
 use rusqlite::{Connection, Row, Statement, ToSql};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -29,8 +29,78 @@ pub struct EventFilter {
     pub workflow: Option<CorrelationId>,
     /// Only those of a type.
     pub event_type: Option<EventType>,
+    /// Only those published at this instant or later, by the system clock.
+    pub from: Option<Timestamp>,
+    /// Only those published before this instant, by the system clock.
+    pub to: Option<Timestamp>,
+    /// Only those that this rule sent somewhere.
+    pub rule: Option<String>,
+    /// Only those whose handling failed at least once.
+    pub failed: bool,
     /// At most so many: the last ones in the order of the list.
     pub limit: Option<u32>,
+}
+
+/// Which dead letters to list.
+#[derive(Clone, Debug, Default)]
+pub struct LetterFilter {
+    /// Only those of a workflow.
+    pub workflow: Option<CorrelationId>,
+    /// Only those of a rule.
+    pub rule: Option<String>,
+    /// Only those whose error is of this class.
+    pub error: Option<String>,
+    /// Also those that were redriven or dropped.
+    pub settled_too: bool,
+}
+
+/// What a dead letter is called: a number, unique in its state directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct LetterNumber(i64);
+
+impl LetterNumber {
+    /// The letter of a number.
+    pub fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for LetterNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What became of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Settled {
+    /// It was delivered again.
+    Redriven,
+    /// It was given up.
+    Dropped,
+}
+
+impl Settled {
+    /// The name in the store and on screens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redriven => "redriven",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl fmt::Display for Settled {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
 }
 
 /// An event of the archive.
@@ -143,8 +213,8 @@ pub struct WorkflowRecord {
 /// A dead letter; instants are by the system clock.
 #[derive(Clone, Debug)]
 pub struct DeadLetterRecord {
-    /// Its number in this state directory.
-    pub number: i64,
+    /// What it is called.
+    pub number: LetterNumber,
     /// What could not be delivered, and why.
     pub letter: DeadLetter,
     /// What it says.
@@ -157,6 +227,8 @@ pub struct DeadLetterRecord {
     pub first_attempt_at: Timestamp,
     /// When the last attempt failed.
     pub died_at: Timestamp,
+    /// What became of it, and when; none while it waits for somebody.
+    pub settled: Option<(Settled, Timestamp)>,
 }
 
 /// How much there is.
@@ -168,7 +240,7 @@ pub struct Counts {
     pub pending: u64,
     /// Deliveries that are worked on.
     pub claimed: u64,
-    /// Dead letters.
+    /// Dead letters that wait for somebody.
     pub dead_letters: u64,
     /// Workflows by state; states without any are left out.
     pub workflows: BTreeMap<WorkflowState, u64>,
@@ -181,22 +253,49 @@ pub struct Queries {
     blobs: LocalBlobs,
 }
 
-macro_rules! select_events {
-    ($condition:literal) => {
-        concat!(
-            "SELECT body, stored_at FROM events ",
-            $condition,
-            " ORDER BY correlation_id DESC, sequence DESC, event_id DESC LIMIT :limit"
-        )
-    };
+/// The conditions that a filter asks for.
+fn conditions(filter: &EventFilter) -> Vec<&'static str> {
+    let wanted = [
+        (filter.workflow.is_some(), "correlation_id = :workflow"),
+        (filter.event_type.is_some(), "type = :type"),
+        (filter.from.is_some(), "stored_at >= :from"),
+        (filter.to.is_some(), "stored_at < :to"),
+        (
+            filter.rule.is_some(),
+            "position IN (SELECT event FROM deliveries WHERE rule = :rule)",
+        ),
+        (
+            filter.failed,
+            "position IN (SELECT event FROM deliveries WHERE failures > 0)",
+        ),
+    ];
+    wanted
+        .into_iter()
+        .filter_map(|(is_wanted, condition)| is_wanted.then_some(condition))
+        .collect()
 }
 
-/// The lists come backwards, so that a limit keeps the last ones.
-const EVENTS: &str = select_events!("");
-const EVENTS_OF_WORKFLOW: &str = select_events!("WHERE correlation_id = :workflow");
-const EVENTS_OF_TYPE: &str = select_events!("WHERE type = :type");
-const EVENTS_OF_WORKFLOW_AND_TYPE: &str =
-    select_events!("WHERE correlation_id = :workflow AND type = :type");
+/// With a limit the list comes backwards, so that the limit keeps the last
+/// ones.
+fn select_events(filter: &EventFilter) -> String {
+    let conditions = match conditions(filter) {
+        none if none.is_empty() => String::new(),
+        some => format!("WHERE {}", some.join(" AND ")),
+    };
+    let (order, limit) = match filter.limit {
+        Some(_) => ("DESC", "LIMIT :limit"),
+        None => ("ASC", ""),
+    };
+    format!(
+        "SELECT body, stored_at FROM events {conditions}
+         ORDER BY correlation_id {order}, sequence {order}, event_id {order} {limit}"
+    )
+}
+
+/// The first two are enough to know whether there is only one.
+const EVENTS_BY_BEGINNING: &str = "
+    SELECT body, stored_at FROM events WHERE event_id >= ?1 AND event_id < ?2
+    ORDER BY event_id LIMIT 2";
 
 const EVENT: &str = "SELECT body, stored_at FROM events WHERE event_id = ?1";
 
@@ -212,16 +311,28 @@ const WORKFLOWS: &str = concat!(
     " FROM workflows ORDER BY position DESC LIMIT ?1"
 );
 
-const DEAD_LETTERS_OF_WORKFLOW: &str = "
-    SELECT l.letter, e.event_id, e.type, e.correlation_id, l.target, l.rule, l.error,
-           l.attempts, l.generation, l.first_attempt_at, l.died_at
-    FROM events e JOIN dead_letters l ON l.event = e.position
-    WHERE e.correlation_id = ?1";
+macro_rules! select_letters {
+    ($condition:literal) => {
+        concat!(
+            "SELECT l.letter, e.event_id, e.type, e.correlation_id, l.target, l.rule, l.error,
+                    l.attempts, l.generation, l.first_attempt_at, l.died_at, l.settled,
+                    l.settled_at
+             FROM dead_letters l JOIN events e ON e.position = l.event
+             WHERE ",
+            $condition
+        )
+    };
+}
+
+const LETTER: &str = select_letters!("l.letter = ?1");
+const LETTERS: &str = select_letters!("TRUE ORDER BY l.letter");
+const OPEN_LETTERS: &str = select_letters!("l.settled IS NULL ORDER BY l.letter");
+const LETTERS_OF_WORKFLOW: &str = select_letters!("e.correlation_id = ?1");
 
 const COUNT_EVENTS: &str = "SELECT COUNT(*) FROM events";
 const COUNT_PENDING: &str = "SELECT COUNT(*) FROM deliveries WHERE state = 'pending'";
 const COUNT_CLAIMED: &str = "SELECT COUNT(*) FROM deliveries WHERE state = 'claimed'";
-const COUNT_DEAD_LETTERS: &str = "SELECT COUNT(*) FROM dead_letters";
+const COUNT_DEAD_LETTERS: &str = "SELECT COUNT(*) FROM dead_letters WHERE settled IS NULL";
 const COUNT_WORKFLOWS: &str = "SELECT state, COUNT(*) AS number FROM workflows GROUP BY state";
 
 impl Queries {
@@ -236,7 +347,30 @@ impl Queries {
     /// Events by workflow, sequence and identifier, so that two equal runs give
     /// equal lists.
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<EventRecord>, StoreError> {
-        self.answer(|connection| events(connection, filter))
+        let mut events = Vec::new();
+        self.each_event(filter, |event| events.push(event))?;
+        Ok(events)
+    }
+
+    /// As [`Queries::events`], one at a time: an archive may be longer than
+    /// there is memory. Only a limit's worth is held.
+    pub fn each_event(
+        &self,
+        filter: &EventFilter,
+        each: impl FnMut(EventRecord),
+    ) -> Result<(), StoreError> {
+        self.answer(|connection| each_event(connection, filter, each))
+    }
+
+    /// The events whose identifiers begin so: all of them if there are fewer
+    /// than two, else two.
+    pub fn events_by_beginning(&self, beginning: &str) -> Result<Vec<EventRecord>, StoreError> {
+        // Identifiers are ASCII, so this is after all that begin so.
+        let after = format!("{beginning}\u{7f}");
+        self.answer(|connection| {
+            let range = [beginning, &after];
+            Ok(collect(connection, EVENTS_BY_BEGINNING, range, read_event)?)
+        })
     }
 
     /// One event.
@@ -257,7 +391,9 @@ impl Queries {
             ..EventFilter::default()
         };
         self.answer(|connection| {
-            events(connection, &filter)?
+            let mut records = Vec::new();
+            each_event(connection, &filter, |record| records.push(record))?;
+            records
                 .into_iter()
                 .map(|record| {
                     let deliveries = deliveries(connection, &record.event.header.event_id)?;
@@ -286,21 +422,40 @@ impl Queries {
         })
     }
 
-    /// The dead letters of a workflow, the oldest first.
-    pub fn dead_letters(
+    /// Dead letters, the oldest first.
+    pub fn dead_letters(&self, filter: &LetterFilter) -> Result<Vec<DeadLetterRecord>, StoreError> {
+        let mut letters = self.answer(|connection| {
+            let letters = match (&filter.workflow, filter.settled_too) {
+                (Some(workflow), _) => {
+                    let workflow = [workflow.as_str()];
+                    collect(connection, LETTERS_OF_WORKFLOW, workflow, read_letter)
+                }
+                (None, true) => collect(connection, LETTERS, [], read_letter),
+                (None, false) => collect(connection, OPEN_LETTERS, [], read_letter),
+            };
+            Ok(letters?)
+        })?;
+        letters.retain(|record| {
+            (filter.settled_too || record.settled.is_none())
+                && filter
+                    .rule
+                    .as_ref()
+                    .is_none_or(|rule| record.letter.rule == *rule)
+                && filter
+                    .error
+                    .as_ref()
+                    .is_none_or(|class| record.letter.error.class == *class)
+        });
+        letters.sort_by_key(|record| record.number);
+        Ok(letters)
+    }
+
+    /// One dead letter.
+    pub fn dead_letter(
         &self,
-        workflow: &CorrelationId,
-    ) -> Result<Vec<DeadLetterRecord>, StoreError> {
-        self.answer(|connection| {
-            let mut letters = collect(
-                connection,
-                DEAD_LETTERS_OF_WORKFLOW,
-                [workflow.as_str()],
-                read_dead_letter,
-            )?;
-            letters.sort_by_key(|letter| letter.number);
-            Ok(letters)
-        })
+        number: LetterNumber,
+    ) -> Result<Option<DeadLetterRecord>, StoreError> {
+        self.answer(|connection| Ok(find(connection, LETTER, [number.get()], read_letter)?))
     }
 
     /// How much there is. Counts the archive, which takes a while if it is
@@ -353,28 +508,41 @@ impl Queries {
     }
 }
 
-fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<EventRecord>, Failure> {
-    let sql = match (&filter.workflow, filter.event_type) {
-        (None, None) => EVENTS,
-        (Some(_), None) => EVENTS_OF_WORKFLOW,
-        (None, Some(_)) => EVENTS_OF_TYPE,
-        (Some(_), Some(_)) => EVENTS_OF_WORKFLOW_AND_TYPE,
-    };
-    let mut statement = connection.prepare_cached(sql)?;
+fn each_event(
+    connection: &Connection,
+    filter: &EventFilter,
+    mut each: impl FnMut(EventRecord),
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(&select_events(filter))?;
     if let Some(workflow) = &filter.workflow {
         bind(&mut statement, ":workflow", workflow.as_str())?;
     }
     if let Some(event_type) = filter.event_type {
         bind(&mut statement, ":type", event_type.name())?;
     }
-    // SQLite takes a negative limit for none.
-    bind(&mut statement, ":limit", filter.limit.map_or(-1, i64::from))?;
-    let mut events: Vec<_> = statement
-        .raw_query()
-        .mapped(read_event)
-        .collect::<Result<_, _>>()?;
-    events.reverse();
-    Ok(events)
+    if let Some(from) = filter.from {
+        bind(&mut statement, ":from", micros(from))?;
+    }
+    if let Some(to) = filter.to {
+        bind(&mut statement, ":to", micros(to))?;
+    }
+    if let Some(rule) = &filter.rule {
+        bind(&mut statement, ":rule", rule)?;
+    }
+    if let Some(limit) = filter.limit {
+        bind(&mut statement, ":limit", limit)?;
+    }
+    let mut rows = statement.raw_query().mapped(read_event);
+    if filter.limit.is_some() {
+        let backwards = rows.collect::<Result<Vec<_>, _>>()?;
+        backwards.into_iter().rev().for_each(each);
+        Ok(())
+    } else {
+        rows.try_for_each(|event| {
+            each(event?);
+            Ok(())
+        })
+    }
 }
 
 fn bind(statement: &mut Statement<'_>, name: &str, value: impl ToSql) -> rusqlite::Result<()> {
@@ -430,9 +598,9 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<WorkflowRecord> {
     })
 }
 
-fn read_dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetterRecord> {
+fn read_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetterRecord> {
     Ok(DeadLetterRecord {
-        number: row.get("letter")?,
+        number: LetterNumber(row.get("letter")?),
         letter: DeadLetter {
             key: DeliveryKey {
                 event_id: text(row, "event_id")?,
@@ -447,24 +615,29 @@ fn read_dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetterRecord> {
         generation: row.get("generation")?,
         first_attempt_at: instant(row, "first_attempt_at")?,
         died_at: instant(row, "died_at")?,
+        settled: match row.get::<_, Option<String>>("settled")? {
+            Some(_) => Some((text(row, "settled")?, instant(row, "settled_at")?)),
+            None => None,
+        },
     })
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::database::assert_uses_indexes;
+    use crate::database::{Sorting, assert_uses_indexes};
 
     #[test]
     fn however_long_the_archive_it_is_never_read_whole() {
         for sql in [
-            EVENTS,
-            EVENTS_OF_WORKFLOW,
-            EVENTS_OF_TYPE,
-            EVENTS_OF_WORKFLOW_AND_TYPE,
             EVENT,
+            EVENTS_BY_BEGINNING,
             DELIVERIES_OF_EVENT,
-            DEAD_LETTERS_OF_WORKFLOW,
+            LETTER,
+            LETTERS,
+            OPEN_LETTERS,
+            LETTERS_OF_WORKFLOW,
             FIND_WORKFLOW,
             COUNT_PENDING,
             COUNT_CLAIMED,
@@ -473,7 +646,31 @@ mod tests {
             paper::POSITIONS,
             paper::ORDER,
         ] {
-            assert_uses_indexes(sql);
+            assert_uses_indexes(sql, Sorting::Refused);
+        }
+    }
+
+    /// What is sorted is no more than what the filter leaves.
+    #[test]
+    fn every_filter_of_events_is_answered_by_an_index() {
+        for choice in 0..(1 << 7) {
+            let chosen = |bit: u32| choice & (1 << bit) != 0;
+            let filter = EventFilter {
+                workflow: chosen(0).then(|| CorrelationId::parse("w").unwrap()),
+                event_type: chosen(1).then_some(EventType::WorkflowFailed),
+                from: chosen(2).then_some(Timestamp::new(jiff::Timestamp::UNIX_EPOCH)),
+                to: chosen(3).then_some(Timestamp::new(jiff::Timestamp::UNIX_EPOCH)),
+                rule: chosen(4).then(|| "r".to_owned()),
+                failed: chosen(5),
+                limit: chosen(6).then_some(1),
+            };
+            let narrows = choice & 0b0011_1100 != 0;
+            let sorting = if narrows {
+                Sorting::Allowed
+            } else {
+                Sorting::Refused
+            };
+            assert_uses_indexes(&select_events(&filter), sorting);
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Declaration {
     pub source: Source,
     /// Where in a workflow a failure here happened.
     pub workflow_step: WorkflowStep,
+    /// Whether it acts outside the worker: sends orders, tells people. A
+    /// replay passes it by unless it is told not to.
+    pub acts: bool,
     /// One for each type of event that it takes.
     pub steps: &'static [Step],
 }

@@ -20,6 +20,7 @@ mod handler;
 mod handlers;
 mod ledger;
 mod ports;
+mod redrive;
 mod settings;
 mod workflow;
 
@@ -36,8 +37,9 @@ pub use handlers::{
 };
 pub use ledger::{Ledger, LedgerEntry};
 pub use ports::{
-    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier,
+    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier, Replay,
     StoreError, Transition, Workflows,
 };
+pub use redrive::{DeadDelivery, RedriveRefusal, readmit};
 pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};

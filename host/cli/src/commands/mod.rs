@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub mod dates;
+pub mod dlq;
 pub mod evaluate;
 pub mod events;
 pub mod indicator;

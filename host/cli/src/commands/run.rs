@@ -1,48 +1,35 @@
 //! `alchemiser run`: one workflow, start to end.
 
-use super::rules;
 use super::state::{opened, store};
 use crate::arguments::{Arguments, Run};
 use crate::failure::{CommandFailure, CommandResult};
-use crate::machine::{self, Plugins};
-use crate::notifier::LogNotifier;
+use crate::machine;
 use crate::project::Project;
 use crate::report::Report;
-use alchemiser_broker::PaperBroker;
-use alchemiser_events::{
-    AccountName, CorrelationId, ErrorDetail, Money, SessionDate, TradingMode, WorkflowConfiguration,
-};
+use crate::worker::{Worker, account};
+use alchemiser_events::{CorrelationId, SessionDate, TradingMode, WorkflowConfiguration};
 use alchemiser_local::{Bus, Runner, StateDirectory};
-use alchemiser_market::{Market, closing_time};
-use alchemiser_rules::Routes;
-use alchemiser_sandbox::{Kind, Plugin};
-use alchemiser_worker::{
-    BookStrategy, DECLARATIONS, Dispatcher, ExecutionHandler, Handler, NotificationHandler,
-    OpenStrategy, OrchestrationHandler, PortfolioHandler, StartCommand, Started, StrategyHandler,
-    Workflow, Workflows as _, flow, start_workflow,
-};
+use alchemiser_market::closing_time;
+use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The slot of a run by hand: New York's closing auction.
 const SLOT: &str = "1600";
 
-/// Deliveries worked on at a time; a workflow is a chain, and rarely has two.
-const CONCURRENCY: usize = 4;
-
 /// Runs a workflow, or brings the one that was cut short to its end.
 pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     // Everything that could be wrong is looked at before anything is written.
     let project = Project::open(arguments)?;
-    let parts = Parts::gather(&project, command)?;
-    let session = parts.session(command.date)?;
+    let worker = Worker::gather(&project, &command.data)?;
+    let session = worker.session(command.date)?;
     let start = start_command(&project, session);
 
     let path = project.state(&command.state);
     let state = StateDirectory::open(&path).map_err(|error| opened(&error))?;
     machine::runtime()?.block_on(async {
-        let bus = state.bus(Arc::clone(&parts.routes));
-        let runner = parts.runner(&project, &state, &bus);
+        let bus = state.bus(Arc::clone(&worker.routes));
+        let runner = worker.runner(&project, &state, &bus);
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
         report(&workflow, news, &state, &path, arguments.json)
@@ -201,131 +188,6 @@ fn report(
     } else {
         Err(CommandFailure::AlreadyReported)
     }
-}
-
-/// All that a workflow needs besides its state.
-struct Parts {
-    routes: Arc<Routes>,
-    strategies: Vec<Arc<BookStrategy>>,
-    portfolio: Plugin,
-    market: Arc<Market>,
-}
-
-impl Parts {
-    fn gather(project: &Project, command: &Run) -> CommandResult<Self> {
-        let routes = Arc::new(project.routes()?);
-        // A workflow that leads nowhere would begin and never end.
-        let findings: Vec<String> = alchemiser_rules::check(&routes, &flow(&DECLARATIONS))
-            .iter()
-            .map(rules::located)
-            .collect();
-        if !findings.is_empty() {
-            return Err(CommandFailure::usage("RoutesError", findings.join("\n")));
-        }
-        let mut plugins = Plugins::new(project)?;
-        let strategies = plugins.book()?;
-        for strategy in &strategies {
-            // Parameters and files are read by the plugin, so a mistake in
-            // them shows here.
-            OpenStrategy::open(Arc::clone(strategy)).map_err(|error| {
-                let detail = error.detail();
-                let name = &strategy.entry.name;
-                CommandFailure::Usage(ErrorDetail {
-                    message: format!("strategy `{name}`{}: {}", in_file(strategy), detail.message),
-                    ..detail
-                })
-            })?;
-        }
-        let portfolio = plugins.named(&project.settings.plugins.portfolio)?;
-        if portfolio.kind() != Kind::Portfolio {
-            return Err(CommandFailure::usage(
-                "PluginError",
-                format!(
-                    "setting `plugins.portfolio`: `{}` is a {} plugin",
-                    portfolio.name(),
-                    portfolio.kind()
-                ),
-            ));
-        }
-        Ok(Self {
-            routes,
-            strategies,
-            portfolio,
-            market: machine::market(&project.data(&command.data))?,
-        })
-    }
-
-    /// The session asked for, which must be one; else the data's last.
-    fn session(&self, date: Option<SessionDate>) -> CommandResult<SessionDate> {
-        let calendar = self.market.calendar();
-        match date {
-            Some(date) => calendar
-                .session(date)
-                .map(|_| date)
-                .map_err(|error| CommandFailure::usage("NotASession", error)),
-            None => calendar.dates().last().copied().ok_or_else(|| {
-                CommandFailure::usage("NoSession", "the data has no session at all")
-            }),
-        }
-    }
-
-    fn runner(&self, project: &Project, state: &StateDirectory, bus: &Bus) -> Runner {
-        let settings = &project.settings;
-        let workflows = Arc::new(bus.clone());
-        let blobs = Arc::new(state.blobs());
-        let store = state.paper_store(&account(project), Money::new(settings.paper.starting_cash));
-        let broker = Arc::new(PaperBroker::new(
-            Arc::clone(&self.market),
-            Arc::new(store),
-            &settings.paper,
-        ));
-        let mut portfolio = settings.portfolio.clone();
-        portfolio.cash_reserve_pct = settings.alpaca.cash_reserve_pct;
-        let handlers: Vec<Arc<dyn Handler>> = vec![
-            Arc::new(StrategyHandler::new(
-                self.strategies.clone(),
-                machine::source(&self.market),
-                blobs.clone(),
-                settings.strategy.workers,
-            )),
-            Arc::new(PortfolioHandler::new(
-                self.portfolio.clone(),
-                broker.clone(),
-                blobs,
-                portfolio,
-            )),
-            Arc::new(ExecutionHandler::new(
-                broker,
-                workflows.clone(),
-                Arc::new(state.ledger()),
-                settings.execution.clone(),
-            )),
-            Arc::new(OrchestrationHandler),
-            Arc::new(NotificationHandler::new(Arc::new(LogNotifier))),
-        ];
-        let dispatcher = Dispatcher::new(
-            handlers,
-            Arc::clone(&self.routes),
-            workflows.clone(),
-            workflows,
-            settings.retry.clone(),
-        );
-        Runner::new(bus.clone(), Arc::new(dispatcher), CONCURRENCY)
-    }
-}
-
-/// ` (trend.clj)`, if the strategy has a file.
-fn in_file(strategy: &BookStrategy) -> String {
-    strategy
-        .entry
-        .source
-        .file
-        .as_ref()
-        .map_or_else(String::new, |file| format!(" ({file})"))
-}
-
-fn account(project: &Project) -> AccountName {
-    project.settings.app.account.clone()
 }
 
 fn start_command(project: &Project, session: SessionDate) -> StartCommand {

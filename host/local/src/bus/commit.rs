@@ -181,16 +181,25 @@ fn claim_was_ours(ended: usize, step: &Step) -> Result<(), Failure> {
 /// Publishes what the step emitted, and moves its workflow on.
 fn step_on(connection: &Connection, step: &Step) -> Result<(), Failure> {
     publish::store(connection, &step.publications, step.now)?;
-    let Some(transition) = &step.transition else {
-        return Ok(());
-    };
+    match &step.transition {
+        Some(transition) => move_workflow(connection, transition, step.now),
+        None => Ok(()),
+    }
+}
+
+/// Moves a workflow on from where it must be.
+pub(super) fn move_workflow(
+    connection: &Connection,
+    transition: &Transition,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let workflow = transition.workflow.as_str();
     let state: Option<WorkflowState> = find(connection, WORKFLOW_STATE, [workflow], |row| {
         text(row, "state")
     })?;
     match state {
         Some(state) if transition.from.contains(&state) => {
-            let parameters = params![workflow, transition.to.name(), micros(step.now)];
+            let parameters = params![workflow, transition.to.name(), micros(now)];
             execute(connection, MOVE_WORKFLOW, parameters)?;
             Ok(())
         }

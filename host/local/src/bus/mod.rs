@@ -6,11 +6,15 @@
 
 mod claim;
 mod commit;
+mod letters;
 mod look;
 mod publish;
+mod replay;
 mod workflows;
 
+pub use letters::Redrive;
 pub(crate) use look::{Due, Look, Scope};
+pub use replay::{ReplayWindow, Replayed};
 pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
 
 use crate::database::{Database, Durability, collect, json};
@@ -74,7 +78,7 @@ impl Bus {
         let made = self
             .database()
             .write(Durability::Flushed, move |connection| {
-                publish::route_again(connection, &publications, now)
+                publish::deliver_again(connection, &publications, None, now)
             })
             .await?;
         self.tell_due();
@@ -99,7 +103,7 @@ impl Bus {
     fn prepare(&self, events: &[Event]) -> Vec<Publication> {
         events
             .iter()
-            .map(|event| Publication::of(event, &self.routes))
+            .map(|event| Publication::of(event, &event.envelope(), &self.routes))
             .collect()
     }
 
@@ -177,8 +181,8 @@ impl Deliveries for Bus {
 
 #[cfg(test)]
 mod tests {
-    use super::{claim, commit, look, publish, workflows};
-    use crate::database::assert_uses_indexes;
+    use super::{claim, commit, letters, look, publish, replay, workflows};
+    use crate::database::{Sorting, assert_uses_indexes};
 
     #[test]
     fn however_long_the_archive_it_is_never_read_whole() {
@@ -193,6 +197,12 @@ mod tests {
             commit::LETTER,
             commit::WORKFLOW_STATE,
             commit::MOVE_WORKFLOW,
+            letters::FIND,
+            letters::REVIVE,
+            letters::SETTLE,
+            letters::OF_WORKFLOW_AND_TYPE,
+            replay::OF_WINDOW,
+            replay::IS_THERE,
             look::DUE,
             look::SET_IN_THE_FUTURE,
             look::CLAIMED,
@@ -207,7 +217,7 @@ mod tests {
             workflows::BEGIN_ORDERS,
             workflows::IS_EXECUTING,
         ] {
-            assert_uses_indexes(sql);
+            assert_uses_indexes(sql, Sorting::Refused);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Storing an event together with its deliveries.
 
 use crate::database::{Failure, execute, find, micros};
-use alchemiser_events::{Event, EventId, Timestamp};
-use alchemiser_rules::Routes;
-use alchemiser_worker::StoreError;
+use alchemiser_events::{CorrelationId, Event, EventId, Timestamp};
+use alchemiser_rules::{Routes, RuleName, TargetName};
+use alchemiser_worker::{Replay, StoreError};
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
 const INSERT_EVENT: &str = "
     INSERT INTO events
@@ -16,8 +17,9 @@ pub(super) const STORED_BODY: &str = "SELECT body FROM events WHERE event_id = ?
 
 /// A delivery that is there already stays as it is.
 const INSERT_DELIVERY: &str = "
-    INSERT INTO deliveries (event, target, rule, state, due_at, changed_at)
-    VALUES (?1, ?2, ?3, 'pending', ?4, ?4)
+    INSERT INTO deliveries
+        (event, target, rule, state, routed_at, due_at, changed_at, replay, replay_may_act)
+    VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?4, ?5, ?6)
     ON CONFLICT (event, target) DO NOTHING";
 
 pub(super) const POSITION: &str = "SELECT position FROM events WHERE event_id = ?1";
@@ -28,35 +30,36 @@ pub(super) const BODIES_OF_WORKFLOW: &str = "
 /// An event with all that can be said about it without the database, so that
 /// the one thread that writes does nothing else.
 pub(crate) struct Publication {
-    event_id: EventId,
-    correlation_id: String,
+    pub(super) event_id: EventId,
+    pub(super) correlation_id: CorrelationId,
     sequence: u32,
     event_type: &'static str,
     source: &'static str,
     timestamp: i64,
     body: String,
-    deliveries: Vec<Route>,
+    pub(super) deliveries: Vec<Route>,
 }
 
-struct Route {
-    target: String,
-    rule: String,
+pub(super) struct Route {
+    pub(super) target: TargetName,
+    pub(super) rule: RuleName,
 }
 
 impl Publication {
-    pub(super) fn of(event: &Event, routes: &Routes) -> Self {
+    /// `envelope` is what the rules are asked about.
+    pub(super) fn of(event: &Event, envelope: &Value, routes: &Routes) -> Self {
         let header = &event.header;
         let deliveries = routes
-            .deliveries(&event.envelope())
+            .deliveries(envelope)
             .into_iter()
             .map(|delivery| Route {
-                target: delivery.target.to_string(),
-                rule: delivery.rule.name.to_string(),
+                target: delivery.target.clone(),
+                rule: delivery.rule.name.clone(),
             })
             .collect();
         Self {
             event_id: header.event_id.clone(),
-            correlation_id: header.correlation_id.to_string(),
+            correlation_id: header.correlation_id.clone(),
             sequence: header.sequence,
             event_type: event.event_type().name(),
             source: header.source_module.name(),
@@ -64,6 +67,11 @@ impl Publication {
             body: event.to_json(),
             deliveries,
         }
+    }
+
+    /// Leaves out what other rules send.
+    pub(super) fn keep_rule(&mut self, rule: &RuleName) {
+        self.deliveries.retain(|route| route.rule == *rule);
     }
 }
 
@@ -79,7 +87,7 @@ pub(crate) fn store(
         let event_id = publication.event_id.as_str();
         let event = params![
             event_id,
-            publication.correlation_id,
+            publication.correlation_id.as_str(),
             publication.sequence,
             publication.event_type,
             publication.source,
@@ -95,16 +103,18 @@ pub(crate) fn store(
             }
             continue;
         }
-        deliver(connection, connection.last_insert_rowid(), publication, now)?;
+        let position = connection.last_insert_rowid();
+        deliver(connection, position, publication, None, now)?;
     }
     Ok(())
 }
 
 /// Makes the deliveries of stored events that are not there yet, and counts
 /// them.
-pub(super) fn route_again(
+pub(super) fn deliver_again(
     connection: &Connection,
     publications: &[Publication],
+    replay: Option<&Replay>,
     now: Timestamp,
 ) -> Result<usize, Failure> {
     let mut made = 0;
@@ -112,7 +122,7 @@ pub(super) fn route_again(
         let event_id = publication.event_id.as_str();
         let position = find(connection, POSITION, [event_id], |row| row.get("position"))?;
         if let Some(position) = position {
-            made += deliver(connection, position, publication, micros(now))?;
+            made += deliver(connection, position, publication, replay, micros(now))?;
         }
     }
     Ok(made)
@@ -122,11 +132,19 @@ fn deliver(
     connection: &Connection,
     position: i64,
     publication: &Publication,
+    replay: Option<&Replay>,
     now: i64,
 ) -> Result<usize, Failure> {
     let mut made = 0;
     for Route { target, rule } in &publication.deliveries {
-        let delivery = params![position, target, rule, now];
+        let delivery = params![
+            position,
+            target.as_str(),
+            rule.as_str(),
+            now,
+            replay.map(|replay| &replay.name),
+            replay.is_some_and(|replay| replay.may_act),
+        ];
         made += execute(connection, INSERT_DELIVERY, delivery)?;
     }
     Ok(made)

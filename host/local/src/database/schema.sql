@@ -20,6 +20,7 @@ CREATE TABLE events (
 
 CREATE INDEX events_of_workflow ON events (correlation_id, sequence);
 CREATE INDEX events_of_type ON events (type, correlation_id, sequence);
+CREATE INDEX events_by_time ON events (stored_at);
 
 -- One event on its way to one target. Keyed by the event's position, which
 -- keeps rows that are worked on together in one place.
@@ -28,6 +29,9 @@ CREATE TABLE deliveries (
     target           TEXT    NOT NULL,
     rule             TEXT    NOT NULL,
     state            TEXT    NOT NULL CHECK (state IN ('pending', 'claimed', 'done', 'dead')),
+    routed_at        INTEGER NOT NULL,            -- when it was sent, redriven or replayed
+    replay           TEXT,                        -- the replay that sent it
+    replay_may_act   INTEGER NOT NULL DEFAULT 0 CHECK (replay_may_act IN (0, 1)),
     attempts         INTEGER NOT NULL DEFAULT 0,
     failures         INTEGER NOT NULL DEFAULT 0,
     generation       INTEGER NOT NULL DEFAULT 0,
@@ -50,6 +54,10 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_pending ON deliveries (due_at, changed_at) WHERE state = 'pending';
 CREATE INDEX deliveries_claimed ON deliveries (owner, lease_until) WHERE state = 'claimed';
 
+-- So that events can be found by what became of them.
+CREATE INDEX deliveries_of_rule ON deliveries (rule, event);
+CREATE INDEX deliveries_failed ON deliveries (event) WHERE failures > 0;
+
 CREATE TABLE dead_letters (
     letter           INTEGER PRIMARY KEY,
     event            INTEGER NOT NULL REFERENCES events (position),
@@ -59,9 +67,15 @@ CREATE TABLE dead_letters (
     attempts         INTEGER NOT NULL,
     first_attempt_at INTEGER NOT NULL,
     died_at          INTEGER NOT NULL,
+    settled_at       INTEGER,                     -- when it was redriven or dropped
+    settled          TEXT CHECK (settled IN ('redriven', 'dropped')),
     error            TEXT    NOT NULL,
-    UNIQUE (event, target, generation)
+    UNIQUE (event, target, generation),
+    CHECK ((settled IS NULL) = (settled_at IS NULL))
 ) STRICT;
+
+-- Those that somebody has to look at.
+CREATE INDEX dead_letters_open ON dead_letters (letter) WHERE settled IS NULL;
 
 CREATE TABLE workflows (
     position       INTEGER PRIMARY KEY,       -- order of arrival

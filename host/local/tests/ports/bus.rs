@@ -343,7 +343,7 @@ async fn a_final_failure_leaves_a_letter_and_ends_the_workflow() {
     ));
     assert_eq!(states(&two.first, name), ["step-0 dead", "step-4 pending"]);
     let queries = two.first.queries().unwrap();
-    let letters = queries.dead_letters(name).unwrap();
+    let letters = queries.dead_letters(&letters_of(name)).unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].letter.key, claimed.key);
     assert_eq!(letters[0].letter.error, error_detail());
@@ -494,6 +494,7 @@ async fn lists_have_one_order_and_a_limit_keeps_the_last() {
         workflow: Some(correlation("w1")),
         event_type: Some(alchemiser_events::EventType::SystemNotificationRequested),
         limit: Some(2),
+        ..EventFilter::default()
     };
     let last: Vec<_> = queries
         .events(&last)

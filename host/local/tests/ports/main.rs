@@ -1,7 +1,9 @@
 //! The ports, seen from outside.
 
 mod bus;
+mod letters;
 mod properties;
+mod replay;
 mod runner;
 mod stores;
 #[path = "../support/mod.rs"]

@@ -232,7 +232,13 @@ impl<'a> World<'a> {
             queries.events(&EventFilter::default()).unwrap().len(),
             2 * EVENTS
         );
-        assert_eq!(queries.dead_letters(&self.workflow).unwrap().len(), dead);
+        assert_eq!(
+            queries
+                .dead_letters(&letters_of(&self.workflow))
+                .unwrap()
+                .len(),
+            dead
+        );
         let counts = queries.counts().unwrap();
         assert_eq!((counts.pending, counts.claimed), (0, 0));
     }

@@ -10,9 +10,9 @@
 use alchemiser_events::{
     AccountName, CausationId, CorrelationId, ErrorDetail, Event, EventId, EventType, Header,
     NotificationKind, Payload, SchemaVersion, SessionDate, Source, SystemNotificationRequested,
-    Timestamp, TradingMode, WorkflowConfiguration,
+    Timestamp, TradingMode, WorkflowConfiguration, WorkflowStarted, WorkflowType,
 };
-use alchemiser_local::{Bus, Clock, StateDirectory};
+use alchemiser_local::{Bus, Clock, LetterFilter, StateDirectory};
 use alchemiser_rules::{Routes, TargetName};
 use alchemiser_worker::{
     Claim, Claimed, Commit, DeadLetter, Deliveries as _, DeliveryKey, Transition, Workflow,
@@ -47,6 +47,10 @@ pub(crate) fn routes() -> Arc<Routes> {
     rule("both-two", "\"both\"", "step-2", "");
     rule("off", "\"nobody\"", "step-3", "enabled = false");
     rule("all", "{ prefix = \"\" }", "audit", "");
+    text.push_str(
+        "[[rule]]\nname = \"started\"\npattern = { detail-type = [\"WorkflowStarted\"] }\n\
+         target = \"step-0\"\n",
+    );
     Arc::new(Routes::parse(&text, "routes.toml").unwrap())
 }
 
@@ -199,6 +203,27 @@ pub(crate) fn dead(
         events,
         transition,
     }
+}
+
+pub(crate) fn letters_of(workflow: &CorrelationId) -> LetterFilter {
+    LetterFilter {
+        workflow: Some(workflow.clone()),
+        ..LetterFilter::default()
+    }
+}
+
+/// The first event of a workflow, for `step-0`.
+pub(crate) fn started(workflow: &Workflow) -> Event {
+    let payload = Payload::WorkflowStarted(WorkflowStarted {
+        workflow_type: WorkflowType::Trading,
+        requested_by: "test".to_owned(),
+        configuration: workflow.configuration.clone(),
+    });
+    let event_type = payload.event_type();
+    let mut event = event(&workflow.correlation_id, "step-0", 1);
+    event.header.event_id = EventId::derive(&event.header.causation_id, "test", event_type, 0, 0);
+    event.payload = payload;
+    event
 }
 
 /// The claim, if it was to be had.

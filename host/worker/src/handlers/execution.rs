@@ -30,6 +30,7 @@ impl ExecutionHandler {
         target: "execution",
         source: Source::Execution,
         workflow_step: WorkflowStep::TradeExecution,
+        acts: true,
         steps: &[Step {
             takes: EventType::RebalancePlanned,
             // A plan whose execution was cut short is taken up again.

@@ -23,6 +23,7 @@ impl NotificationHandler {
         target: "notifier",
         source: Source::Notifications,
         workflow_step: WorkflowStep::Orchestration,
+        acts: true,
         steps: &[
             Step {
                 takes: EventType::TradingNotificationRequested,

@@ -22,6 +22,7 @@ impl OrchestrationHandler {
         target: "orchestrator",
         source: Source::Orchestration,
         workflow_step: WorkflowStep::Orchestration,
+        acts: false,
         steps: &[
             Step {
                 takes: EventType::TradeExecuted,

@@ -33,6 +33,7 @@ impl PortfolioHandler {
         target: "portfolio",
         source: Source::Portfolio,
         workflow_step: WorkflowStep::PortfolioAnalysis,
+        acts: false,
         steps: &[Step {
             takes: EventType::SignalGenerated,
             expects: &[WorkflowState::Signals],

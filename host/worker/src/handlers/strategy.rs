@@ -33,6 +33,7 @@ impl StrategyHandler {
         target: "strategy",
         source: Source::Strategy,
         workflow_step: WorkflowStep::SignalGeneration,
+        acts: false,
         steps: &[Step {
             takes: EventType::WorkflowStarted,
             expects: &[WorkflowState::Started],

@@ -217,5 +217,6 @@ pub(crate) fn claimed(event: &Event, target_name: &str) -> Claimed {
         failures: 0,
         generation: 0,
         age: Duration::ZERO,
+        replay: None,
     }
 }

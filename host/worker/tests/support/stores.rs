@@ -235,6 +235,7 @@ impl Deliveries for Memory {
             failures: record.failures,
             generation: 0,
             age: record.age,
+            replay: None,
         }))
     }
 

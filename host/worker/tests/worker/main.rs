@@ -3,6 +3,7 @@
 mod closing;
 mod dispatch;
 mod execution;
+mod redrive;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;

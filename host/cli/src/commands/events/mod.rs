@@ -1,5 +1,7 @@
 //! `alchemiser events`: looks at the archive.
 
+mod replay;
+
 use super::state::{open, store};
 use crate::arguments::{Arguments, Events};
 use crate::failure::{CommandFailure, CommandResult};
@@ -9,6 +11,9 @@ use crate::trace;
 use alchemiser_events::{CorrelationId, EventId, EventType};
 use alchemiser_local::{EventFilter, EventRecord, Queries};
 
+/// How many events are listed for people.
+const LIMIT: u32 = 1000;
+
 /// Dispatches the subcommands.
 pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
@@ -16,6 +21,10 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
         Events::List {
             workflow,
             event_type,
+            rule,
+            failed,
+            window,
+            limit,
             state,
         } => {
             let event_type = event_type
@@ -23,15 +32,30 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 .map(str::parse::<EventType>)
                 .transpose()
                 .map_err(|error| CommandFailure::usage("UsageError", error))?;
-            let filter = EventFilter {
-                workflow: workflow.as_deref().and_then(CorrelationId::parse),
-                event_type,
-                limit: None,
+            let limit = match (limit, arguments.json) {
+                (Some(0), _) | (None, true) => None,
+                (Some(limit), _) => Some(*limit),
+                (None, false) => Some(LIMIT),
             };
-            let events = open(&project, state)?.events(&filter).map_err(store)?;
-            list(&events, arguments.json);
+            let filter = EventFilter {
+                workflow: workflow.as_deref().map(known_workflow).transpose()?,
+                event_type,
+                rule: rule.clone(),
+                failed: *failed,
+                from: window.from,
+                to: window.to,
+                limit,
+            };
+            let queries = open(&project, state)?;
+            if arguments.json {
+                return queries
+                    .each_event(&filter, |event| println!("{}", event.json))
+                    .map_err(store);
+            }
+            list(&queries.events(&filter).map_err(store)?, limit);
             Ok(())
         }
+        Events::Replay { .. } => replay::replay(command, &project, arguments.json),
         Events::Show { id, state } => {
             let queries = open(&project, state)?;
             let event = find(&queries, id)?;
@@ -73,25 +97,25 @@ pub fn find(queries: &Queries, id: &str) -> CommandResult<EventRecord> {
     if let Some(event) = exact {
         return Ok(event);
     }
-    let mut matching = queries.events(&EventFilter::default()).map_err(store)?;
-    matching.retain(|record| record.event.header.event_id.as_str().starts_with(id));
+    let mut matching = queries.events_by_beginning(id).map_err(store)?;
     match matching.len() {
         0 => Err(unknown("event", id)),
         1 => Ok(matching.swap_remove(0)),
-        count => Err(CommandFailure::failed(
+        _ => Err(CommandFailure::failed(
             "Ambiguous",
-            format!("the ids of {count} events begin with `{id}`"),
+            format!("the ids of several events begin with `{id}`"),
         )),
     }
 }
 
-fn list(events: &[EventRecord], json: bool) {
-    if json {
-        for event in events {
-            println!("{}", event.json);
-        }
-        return;
-    }
+/// What could be the name of a workflow.
+fn known_workflow(text: &str) -> CommandResult<CorrelationId> {
+    CorrelationId::parse(text).ok_or_else(|| {
+        CommandFailure::usage("UsageError", format!("`{text}` is no name of a workflow"))
+    })
+}
+
+fn list(events: &[EventRecord], limit: Option<u32>) {
     let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Left]);
     for EventRecord { event, .. } in events {
         table.row([
@@ -105,6 +129,12 @@ fn list(events: &[EventRecord], json: bool) {
         println!("There are no such events.");
     }
     table.print();
+    if limit.is_some_and(|limit| events.len() == limit as usize) {
+        println!(
+            "These are the last {}; `--limit 0` lists all.",
+            events.len()
+        );
+    }
 }
 
 fn unknown(what: &str, id: &str) -> CommandFailure {

@@ -1,0 +1,153 @@
+//! `alchemiser events replay`
+
+use crate::arguments::Events;
+use crate::commands::state::{opened, store};
+use crate::failure::{CommandFailure, CommandResult};
+use crate::machine;
+use crate::output::{Align, Table};
+use crate::project::Project;
+use crate::worker::Worker;
+use alchemiser_events::CorrelationId;
+use alchemiser_local::{ReplayWindow, Replayed, StateDirectory};
+use alchemiser_rules::{Routes, RuleName};
+use alchemiser_suggest as suggest;
+use alchemiser_worker::Replay;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Sends archived events to the targets that missed them, and works these
+/// deliveries off.
+pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult {
+    let Events::Replay {
+        from,
+        to,
+        rule,
+        name,
+        act,
+        dry_run,
+        data,
+        state,
+    } = command
+    else {
+        return Ok(());
+    };
+    let worker = Worker::gather(project, data)?;
+    let window = ReplayWindow {
+        from: *from,
+        to: *to,
+        rule: rule
+            .as_deref()
+            .map(|rule| known_rule(rule, &worker.routes))
+            .transpose()?,
+    };
+    let replay = Replay {
+        name: name
+            .clone()
+            .unwrap_or_else(|| format!("replay-{from}-{to}")),
+        may_act: *act,
+    };
+    let directory = StateDirectory::open(&project.state(state)).map_err(|error| opened(&error))?;
+    let bus = directory.bus(Arc::clone(&worker.routes));
+    let runner = worker.runner(project, &directory, &bus);
+
+    let mut told = Told::new(*dry_run, json);
+    machine::runtime()?.block_on(async {
+        let each = |replayed| told.tell(replayed);
+        bus.replay(&window, &replay, *dry_run, each)
+            .await
+            .map_err(store)?;
+        if !dry_run {
+            for workflow in &told.workflows {
+                runner.run_workflow(workflow).await.map_err(store)?;
+            }
+        }
+        Ok::<_, CommandFailure>(())
+    })?;
+    told.finish();
+    Ok(())
+}
+
+/// What is said of the deliveries while they are made.
+struct Told {
+    dry_run: bool,
+    json: bool,
+    table: Table,
+    made: usize,
+    were_there: usize,
+    workflows: BTreeSet<CorrelationId>,
+}
+
+impl Told {
+    fn new(dry_run: bool, json: bool) -> Self {
+        Self {
+            dry_run,
+            json,
+            table: Table::new(&[Align::Left, Align::Left, Align::Left]),
+            made: 0,
+            were_there: 0,
+            workflows: BTreeSet::new(),
+        }
+    }
+
+    fn tell(&mut self, replayed: Replayed) {
+        if self.json {
+            println!(
+                "{}",
+                json!({
+                    "event_id": replayed.event_id,
+                    "workflow": replayed.workflow,
+                    "target": replayed.target,
+                    "rule": replayed.rule,
+                    "delivered_before": replayed.was_there,
+                    "dry_run": self.dry_run,
+                })
+            );
+        }
+        if replayed.was_there {
+            self.were_there += 1;
+            return;
+        }
+        self.made += 1;
+        if !self.json {
+            self.table.row([
+                replayed.event_id.to_string(),
+                replayed.target.to_string(),
+                format!("by rule {}", replayed.rule),
+            ]);
+        }
+        self.workflows.insert(replayed.workflow);
+    }
+
+    fn finish(&self) {
+        if self.json {
+            return;
+        }
+        self.table.print();
+        let verb = if self.dry_run {
+            "would be made"
+        } else {
+            "made"
+        };
+        println!(
+            "{} deliveries {verb}; {} were delivered before.",
+            self.made, self.were_there
+        );
+    }
+}
+
+fn known_rule(name: &str, routes: &Routes) -> CommandResult<RuleName> {
+    let known: Vec<&str> = routes
+        .rules()
+        .iter()
+        .map(|rule| rule.name.as_str())
+        .collect();
+    RuleName::new(name)
+        .ok()
+        .filter(|name| routes.rule(name).is_some())
+        .ok_or_else(|| {
+            let advice = suggest::instead_of(name, &known);
+            let message = format!("there is no rule `{name}`; {advice}");
+            CommandFailure::usage("UsageError", message)
+        })
+}
