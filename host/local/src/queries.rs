@@ -635,7 +635,6 @@ mod tests {
             EVENTS_BY_BEGINNING,
             DELIVERIES_OF_EVENT,
             LETTER,
-            LETTERS,
             OPEN_LETTERS,
             LETTERS_OF_WORKFLOW,
             FIND_WORKFLOW,
