@@ -26,7 +26,7 @@ mod queries;
 mod runner;
 
 pub use blobs::LocalBlobs;
-pub use bus::{Bus, Redrive, ReplayWindow, Replayed};
+pub use bus::{Bus, Fate, Redrive, Replay, Replayed};
 pub use clock::{Clock, SystemClock};
 pub use directory::StateDirectory;
 pub use error::OpenError;

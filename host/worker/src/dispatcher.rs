@@ -166,10 +166,6 @@ impl Delivery<'_> {
                 state.map_or("unknown", WorkflowState::name)
             )));
         }
-        if handler.declaration().acts && self.claimed.replay.as_ref().is_some_and(|it| !it.may_act)
-        {
-            return Ok(Outcome::nothing("replay skipped"));
-        }
         // What was never begun in time must not begin now; what a crash cut
         // short must be brought to its end.
         let (rule, policy) = &self.rule;

@@ -37,7 +37,7 @@ pub use handlers::{
 };
 pub use ledger::{Ledger, LedgerEntry};
 pub use ports::{
-    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier, Replay,
+    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier,
     StoreError, Transition, Workflows,
 };
 pub use redrive::{DeadDelivery, RedriveRefusal, readmit};

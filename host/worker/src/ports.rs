@@ -64,17 +64,6 @@ pub struct Claimed {
     /// Time since the event was sent to the target: when it was published,
     /// redriven or replayed.
     pub age: Duration,
-    /// The replay that sent it, if one did.
-    pub replay: Option<Replay>,
-}
-
-/// A replay of archived events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replay {
-    /// What EventBridge calls `replay-name`.
-    pub name: String,
-    /// Whether handlers with effects outside the worker may act.
-    pub may_act: bool,
 }
 
 /// How a claim ends.

@@ -7,12 +7,12 @@ use crate::database::{
 use crate::owners::Owners;
 use crate::queries::DeliveryState;
 use alchemiser_events::Timestamp;
-use alchemiser_worker::{Claim, Claimed, DeliveryKey, Replay, StoreError};
+use alchemiser_worker::{Claim, Claimed, DeliveryKey, StoreError};
 use rusqlite::{Connection, Row, named_params};
 use std::time::Duration;
 
 pub(super) const FIND: &str = "
-    SELECT d.event, d.routed_at, d.replay, d.replay_may_act, d.state, d.due_at, d.changed_at, d.owner, d.lease_until,
+    SELECT d.event, d.routed_at, d.state, d.due_at, d.changed_at, d.owner, d.lease_until,
            d.attempts, d.failures, d.generation, d.token
     FROM events e JOIN deliveries d ON d.event = e.position
     WHERE e.event_id = ?1 AND d.target = ?2";
@@ -66,12 +66,6 @@ impl Availability {
     }
 }
 
-fn replay(row: &Row<'_>) -> rusqlite::Result<Option<Replay>> {
-    let name: Option<String> = row.get("replay")?;
-    let may_act = row.get("replay_may_act")?;
-    Ok(name.map(|name| Replay { name, may_act }))
-}
-
 pub(super) fn claim(
     connection: &Connection,
     key: &DeliveryKey,
@@ -91,7 +85,6 @@ pub(super) fn claim(
                 failures: row.get("failures")?,
                 generation: row.get("generation")?,
                 age: elapsed(instant(row, "routed_at")?, now),
-                replay: replay(row)?,
             },
         ))
     })?;

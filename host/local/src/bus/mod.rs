@@ -14,7 +14,7 @@ mod workflows;
 
 pub use letters::Redrive;
 pub(crate) use look::{Due, Look, Scope};
-pub use replay::{ReplayWindow, Replayed};
+pub use replay::{Fate, Replay, Replayed};
 pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
 
 use crate::database::{Database, Durability, collect, json};

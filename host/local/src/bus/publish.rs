@@ -3,7 +3,7 @@
 use crate::database::{Failure, execute, find, micros};
 use alchemiser_events::{CorrelationId, Event, EventId, Timestamp};
 use alchemiser_rules::{Routes, RuleName, TargetName};
-use alchemiser_worker::{Replay, StoreError};
+use alchemiser_worker::StoreError;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
@@ -18,8 +18,8 @@ pub(super) const STORED_BODY: &str = "SELECT body FROM events WHERE event_id = ?
 /// A delivery that is there already stays as it is.
 const INSERT_DELIVERY: &str = "
     INSERT INTO deliveries
-        (event, target, rule, state, routed_at, due_at, changed_at, replay, replay_may_act)
-    VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?4, ?5, ?6)
+        (event, target, rule, state, routed_at, due_at, changed_at, replay)
+    VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?4, ?5)
     ON CONFLICT (event, target) DO NOTHING";
 
 pub(super) const POSITION: &str = "SELECT position FROM events WHERE event_id = ?1";
@@ -68,11 +68,6 @@ impl Publication {
             deliveries,
         }
     }
-
-    /// Leaves out what other rules send.
-    pub(super) fn keep_rule(&mut self, rule: &RuleName) {
-        self.deliveries.retain(|route| route.rule == *rule);
-    }
 }
 
 /// Stores events that are not there yet, each with its deliveries. One that is
@@ -114,7 +109,7 @@ pub(crate) fn store(
 pub(super) fn deliver_again(
     connection: &Connection,
     publications: &[Publication],
-    replay: Option<&Replay>,
+    replay: Option<&str>,
     now: Timestamp,
 ) -> Result<usize, Failure> {
     let mut made = 0;
@@ -132,19 +127,12 @@ fn deliver(
     connection: &Connection,
     position: i64,
     publication: &Publication,
-    replay: Option<&Replay>,
+    replay: Option<&str>,
     now: i64,
 ) -> Result<usize, Failure> {
     let mut made = 0;
     for Route { target, rule } in &publication.deliveries {
-        let delivery = params![
-            position,
-            target.as_str(),
-            rule.as_str(),
-            now,
-            replay.map(|replay| &replay.name),
-            replay.is_some_and(|replay| replay.may_act),
-        ];
+        let delivery = params![position, target.as_str(), rule.as_str(), now, replay,];
         made += execute(connection, INSERT_DELIVERY, delivery)?;
     }
     Ok(made)

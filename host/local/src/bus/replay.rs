@@ -1,29 +1,34 @@
 //! Sending archived events to their targets again.
 
 use super::Bus;
-use super::publish::{self, Publication};
+use super::publish::{self, Publication, Route};
 use crate::database::{Durability, Failure, collect, find, instant, json, micros};
 use alchemiser_events::{CorrelationId, Event, EventId, Timestamp};
 use alchemiser_rules::{RuleName, TargetName};
-use alchemiser_worker::{Replay, StoreError};
+use alchemiser_worker::StoreError;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Events that are read at a time.
 const PAGE: u32 = 500;
 
-/// Which events to replay.
+/// Which events to send to whom.
 #[derive(Clone, Debug)]
-pub struct ReplayWindow {
-    /// Published at this instant or later, by the system clock.
+pub struct Replay {
+    /// What EventBridge calls `replay-name`: rules may ask for it.
+    pub name: String,
+    /// Those published at this instant or later, by the system clock.
     pub from: Timestamp,
-    /// Published before this instant.
+    /// Those published before this instant.
     pub to: Timestamp,
     /// Only what this rule sends.
     pub rule: Option<RuleName>,
+    /// Nothing to these targets.
+    pub skipped: BTreeSet<TargetName>,
 }
 
-/// A delivery that a replay made or would make.
+/// An event and a target that the rules send it to, in a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
     /// What is delivered.
@@ -34,8 +39,19 @@ pub struct Replayed {
     pub target: TargetName,
     /// The rule that sends it.
     pub rule: RuleName,
-    /// Whether it was delivered there before, and so is not again.
-    pub was_there: bool,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What a replay does with an event and a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is delivered.
+    Delivered,
+    /// It was delivered before: its handler has answered, and does not again.
+    DeliveredBefore,
+    /// The target is skipped by this replay.
+    Skipped,
 }
 
 pub(super) const OF_WINDOW: &str = "
@@ -50,25 +66,24 @@ pub(super) const IS_THERE: &str = "
 impl Bus {
     /// Sends the archived events of a window to the targets that the routes
     /// name by now, in the order in which they were published. A target that
-    /// an event was sent to before does not get it again, since its handler
-    /// has answered it. Tells `each` delivery; if `only_ask`, none is made.
+    /// an event was sent to before does not get it again. Tells `each`; if
+    /// `only_ask`, nothing is delivered.
     ///
     /// # Errors
     ///
     /// When the store cannot be used; what was made by then stays.
     pub async fn replay(
         &self,
-        window: &ReplayWindow,
         replay: &Replay,
         only_ask: bool,
         mut each: impl FnMut(Replayed),
     ) -> Result<(), StoreError> {
         let mut after = (i64::MIN, i64::MIN);
         loop {
-            let bounds = window.clone();
+            let window = (micros(replay.from), micros(replay.to));
             let page = self
                 .database()
-                .read(move |connection| page(connection, &bounds, after))
+                .read(move |connection| page(connection, window, after))
                 .await?;
             let Some(last) = page.last() else {
                 return Ok(());
@@ -76,12 +91,12 @@ impl Bus {
             after = (micros(last.stored_at), last.position);
             let publications: Vec<Publication> = page
                 .iter()
-                .map(|archived| self.publication(archived, window, replay))
+                .map(|archived| self.publication(&archived.event, replay))
                 .collect();
             let replay = replay.clone();
             let now = self.now();
             let job = move |connection: &Connection| {
-                deliver(connection, &publications, &replay, only_ask, now)
+                deliver(connection, publications, &replay, only_ask, now)
             };
             let replayed = if only_ask {
                 self.database().read(job).await?
@@ -93,18 +108,12 @@ impl Bus {
         }
     }
 
-    fn publication(
-        &self,
-        archived: &Archived,
-        window: &ReplayWindow,
-        replay: &Replay,
-    ) -> Publication {
-        // A rule may ask for it, and may ask that it be absent.
-        let mut envelope = archived.event.envelope();
+    fn publication(&self, event: &Event, replay: &Replay) -> Publication {
+        let mut envelope = event.envelope();
         envelope["replay-name"] = Value::from(replay.name.as_str());
-        let mut publication = Publication::of(&archived.event, &envelope, &self.routes);
-        if let Some(rule) = &window.rule {
-            publication.keep_rule(rule);
+        let mut publication = Publication::of(event, &envelope, &self.routes);
+        if let Some(rule) = &replay.rule {
+            publication.deliveries.retain(|route| route.rule == *rule);
         }
         publication
     }
@@ -118,10 +127,9 @@ struct Archived {
 
 fn page(
     connection: &Connection,
-    window: &ReplayWindow,
+    (from, to): (i64, i64),
     after: (i64, i64),
 ) -> Result<Vec<Archived>, Failure> {
-    let (from, to) = (micros(window.from), micros(window.to));
     let bounds = params![from, to, after.0, after.1, PAGE];
     let archived = |row: &Row<'_>| {
         Ok(Archived {
@@ -135,26 +143,37 @@ fn page(
 
 fn deliver(
     connection: &Connection,
-    publications: &[Publication],
+    mut publications: Vec<Publication>,
     replay: &Replay,
     only_ask: bool,
     now: Timestamp,
 ) -> Result<Vec<Replayed>, Failure> {
     let mut replayed = Vec::new();
-    for publication in publications {
-        for route in &publication.deliveries {
-            let key = params![publication.event_id.as_str(), route.target.as_str()];
+    for publication in &publications {
+        for Route { target, rule } in &publication.deliveries {
+            let key = params![publication.event_id.as_str(), target.as_str()];
+            let fate = if find(connection, IS_THERE, key, |_| Ok(()))?.is_some() {
+                Fate::DeliveredBefore
+            } else if replay.skipped.contains(target) {
+                Fate::Skipped
+            } else {
+                Fate::Delivered
+            };
             replayed.push(Replayed {
                 event_id: publication.event_id.clone(),
                 workflow: publication.correlation_id.clone(),
-                target: route.target.clone(),
-                rule: route.rule.clone(),
-                was_there: find(connection, IS_THERE, key, |_| Ok(()))?.is_some(),
+                target: target.clone(),
+                rule: rule.clone(),
+                fate,
             });
         }
     }
     if !only_ask {
-        publish::deliver_again(connection, publications, Some(replay), now)?;
+        for publication in &mut publications {
+            let is_wanted = |route: &Route| !replay.skipped.contains(&route.target);
+            publication.deliveries.retain(is_wanted);
+        }
+        publish::deliver_again(connection, &publications, Some(&replay.name), now)?;
     }
     Ok(replayed)
 }

@@ -31,7 +31,6 @@ CREATE TABLE deliveries (
     state            TEXT    NOT NULL CHECK (state IN ('pending', 'claimed', 'done', 'dead')),
     routed_at        INTEGER NOT NULL,            -- when it was sent, redriven or replayed
     replay           TEXT,                        -- the replay that sent it
-    replay_may_act   INTEGER NOT NULL DEFAULT 0 CHECK (replay_may_act IN (0, 1)),
     attempts         INTEGER NOT NULL DEFAULT 0,
     failures         INTEGER NOT NULL DEFAULT 0,
     generation       INTEGER NOT NULL DEFAULT 0,

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 use crate::support::*;
 use alchemiser_events::Timestamp;
-use alchemiser_local::{Bus, Clock as _, ReplayWindow, Replayed, StateDirectory};
+use alchemiser_local::{Bus, Clock as _, Fate, Replay, Replayed, StateDirectory};
 use alchemiser_rules::{Routes, RuleName};
-use alchemiser_worker::{Deliveries as _, Replay};
+use alchemiser_worker::Deliveries as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,16 +29,19 @@ fn more_routes() -> Arc<Routes> {
     Arc::new(Routes::parse(&text, "routes.toml").unwrap())
 }
 
-fn again() -> Replay {
+fn again(from: Timestamp, to: Timestamp) -> Replay {
     Replay {
         name: "again".to_owned(),
-        may_act: false,
+        from,
+        to,
+        rule: None,
+        skipped: [].into(),
     }
 }
 
-async fn replay(bus: &Bus, window: &ReplayWindow, only_ask: bool) -> Vec<Replayed> {
+async fn replay(bus: &Bus, window: &Replay, only_ask: bool) -> Vec<Replayed> {
     let mut replayed = Vec::new();
-    bus.replay(window, &again(), only_ask, |one| replayed.push(one))
+    bus.replay(window, only_ask, |one| replayed.push(one))
         .await
         .unwrap();
     replayed
@@ -46,8 +49,12 @@ async fn replay(bus: &Bus, window: &ReplayWindow, only_ask: bool) -> Vec<Replaye
 
 fn summary(replayed: &[Replayed]) -> Vec<String> {
     let line = |one: &Replayed| {
-        let was_there = if one.was_there { " was there" } else { "" };
-        format!("{} {} {}{was_there}", one.workflow, one.rule, one.target)
+        let fate = match one.fate {
+            Fate::Delivered => "",
+            Fate::DeliveredBefore => " was there",
+            Fate::Skipped => " skipped",
+        };
+        format!("{} {} {}{fate}", one.workflow, one.rule, one.target)
     };
     replayed.iter().map(line).collect()
 }
@@ -73,11 +80,7 @@ async fn targets_that_missed_an_event_get_it() {
     let directory = open(path.path(), &clock);
     let instants = published(&directory, &clock).await;
     let bus = directory.bus(more_routes());
-    let window = ReplayWindow {
-        from: instants[1],
-        to: instants[2],
-        rule: None,
-    };
+    let window = again(instants[1], instants[2]);
     let expected = [
         "b old step-1 was there",
         "b new step-4",
@@ -91,13 +94,9 @@ async fn targets_that_missed_an_event_get_it() {
     assert_eq!(replay(&bus, &window, false).await, asked);
     let archived = event(&correlation("b"), "both", 1);
     let claimed = claim(&bus, &key(&archived, "step-4")).await.unwrap();
-    assert_eq!(claimed.replay, Some(again()));
     assert_eq!(claimed.age, Duration::ZERO);
-    let first = claim(&bus, &key(&archived, "step-1")).await.unwrap();
-    assert_eq!(first.replay, None, "sent when it was published");
-
     let repeated = replay(&bus, &window, false).await;
-    assert!(repeated.iter().all(|one| one.was_there));
+    assert!(repeated.iter().all(|one| one.fate == Fate::DeliveredBefore));
     bus.commit(&claimed, done(vec![], None)).await.unwrap();
     assert!(claim(&bus, &key(&archived, "step-4")).await.is_none());
 }
@@ -109,10 +108,9 @@ async fn one_rule_alone_can_be_replayed() {
     let directory = open(path.path(), &clock);
     let instants = published(&directory, &clock).await;
     let bus = directory.bus(more_routes());
-    let window = ReplayWindow {
-        from: instants[0],
-        to: instants[2].after(SECOND),
+    let window = Replay {
         rule: Some(RuleName::new("new").unwrap()),
+        ..again(instants[0], instants[2].after(SECOND))
     };
     let replayed = replay(&bus, &window, false).await;
     let expected = ["a new step-4", "b new step-4", "c new step-4"];
@@ -134,14 +132,42 @@ async fn a_long_window_is_replayed_to_its_end() {
         bus.publish(&events).await.unwrap();
         clock.advance(SECOND);
     }
-    let window = ReplayWindow {
-        from,
-        to: clock.now(),
+    let window = Replay {
         rule: Some(RuleName::new("new").unwrap()),
+        ..again(from, clock.now())
     };
     let bus = directory.bus(more_routes());
     let replayed = replay(&bus, &window, false).await;
     assert_eq!(replayed.len(), 1200);
     let ids: std::collections::BTreeSet<_> = replayed.iter().map(|one| &one.event_id).collect();
     assert_eq!(ids.len(), 1200);
+}
+
+/// What is skipped can be had later.
+#[tokio::test]
+async fn skipped_targets_get_nothing() {
+    let path = scratch();
+    let clock = ManualClock::new();
+    let directory = open(path.path(), &clock);
+    let instants = published(&directory, &clock).await;
+    let bus = directory.bus(more_routes());
+    let all = again(instants[1], instants[2]);
+    let most = Replay {
+        skipped: [target("step-4")].into(),
+        ..all.clone()
+    };
+    let replayed = replay(&bus, &most, false).await;
+    let expected = [
+        "b old step-1 was there",
+        "b new step-4 skipped",
+        "b replayed step-3",
+    ];
+    assert_eq!(summary(&replayed), expected);
+    let replayed = replay(&bus, &all, false).await;
+    let expected = [
+        "b old step-1 was there",
+        "b new step-4",
+        "b replayed step-3 was there",
+    ];
+    assert_eq!(summary(&replayed), expected);
 }

@@ -217,6 +217,5 @@ pub(crate) fn claimed(event: &Event, target_name: &str) -> Claimed {
         failures: 0,
         generation: 0,
         age: Duration::ZERO,
-        replay: None,
     }
 }

@@ -235,7 +235,6 @@ impl Deliveries for Memory {
             failures: record.failures,
             generation: 0,
             age: record.age,
-            replay: None,
         }))
     }
 

@@ -8,10 +8,10 @@ use crate::output::{Align, Table};
 use crate::project::Project;
 use crate::worker::Worker;
 use alchemiser_events::CorrelationId;
-use alchemiser_local::{ReplayWindow, Replayed, StateDirectory};
-use alchemiser_rules::{Routes, RuleName};
+use alchemiser_local::{Fate, Replay, Replayed, StateDirectory};
+use alchemiser_rules::{Routes, RuleName, TargetName};
 use alchemiser_suggest as suggest;
-use alchemiser_worker::Replay;
+use alchemiser_worker::DECLARATIONS;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,19 +33,17 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
         return Ok(());
     };
     let worker = Worker::gather(project, data)?;
-    let window = ReplayWindow {
+    let replay = Replay {
+        name: name
+            .clone()
+            .unwrap_or_else(|| format!("replay-{from}-{to}")),
         from: *from,
         to: *to,
         rule: rule
             .as_deref()
             .map(|rule| known_rule(rule, &worker.routes))
             .transpose()?,
-    };
-    let replay = Replay {
-        name: name
-            .clone()
-            .unwrap_or_else(|| format!("replay-{from}-{to}")),
-        may_act: *act,
+        skipped: if *act { BTreeSet::new() } else { acting() },
     };
     let directory = StateDirectory::open(&project.state(state)).map_err(|error| opened(&error))?;
     let bus = directory.bus(Arc::clone(&worker.routes));
@@ -54,9 +52,7 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
     let mut told = Told::new(*dry_run, json);
     machine::runtime()?.block_on(async {
         let each = |replayed| told.tell(replayed);
-        bus.replay(&window, &replay, *dry_run, each)
-            .await
-            .map_err(store)?;
+        bus.replay(&replay, *dry_run, each).await.map_err(store)?;
         if !dry_run {
             for workflow in &told.workflows {
                 runner.run_workflow(workflow).await.map_err(store)?;
@@ -99,24 +95,31 @@ impl Told {
                     "workflow": replayed.workflow,
                     "target": replayed.target,
                     "rule": replayed.rule,
-                    "delivered_before": replayed.was_there,
+                    "fate": match replayed.fate {
+                        Fate::Delivered => "delivered",
+                        Fate::DeliveredBefore => "delivered-before",
+                        Fate::Skipped => "skipped",
+                    },
                     "dry_run": self.dry_run,
                 })
             );
         }
-        if replayed.was_there {
-            self.were_there += 1;
-            return;
-        }
-        self.made += 1;
+        let how = match replayed.fate {
+            Fate::DeliveredBefore => {
+                self.were_there += 1;
+                return;
+            }
+            Fate::Delivered => {
+                self.made += 1;
+                self.workflows.insert(replayed.workflow);
+                format!("by rule {}", replayed.rule)
+            }
+            Fate::Skipped => "replay skipped, since it acts; `--act` delivers it".to_owned(),
+        };
         if !self.json {
-            self.table.row([
-                replayed.event_id.to_string(),
-                replayed.target.to_string(),
-                format!("by rule {}", replayed.rule),
-            ]);
+            let (event, target) = (replayed.event_id.to_string(), replayed.target.to_string());
+            self.table.row([event, target, how]);
         }
-        self.workflows.insert(replayed.workflow);
     }
 
     fn finish(&self) {
@@ -150,4 +153,12 @@ fn known_rule(name: &str, routes: &Routes) -> CommandResult<RuleName> {
             let message = format!("there is no rule `{name}`; {advice}");
             CommandFailure::usage("UsageError", message)
         })
+}
+
+/// The targets that send orders or mail.
+fn acting() -> BTreeSet<TargetName> {
+    let acting = DECLARATIONS.iter().filter(|declaration| declaration.acts);
+    acting
+        .filter_map(|declaration| TargetName::new(declaration.target).ok())
+        .collect()
 }
