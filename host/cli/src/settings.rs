@@ -29,6 +29,7 @@ pub struct Settings {
     pub execution: ExecutionSettings,
     pub paper: PaperSettings,
     pub retry: RetrySettings,
+    pub eventbridge: BusSettings,
 }
 
 /// `[app]`
@@ -104,6 +105,29 @@ pub struct AlpacaSettings {
     /// Share of the portfolio value that stays uninvested.
     #[serde(with = "decimal_text")]
     pub cash_reserve_pct: Decimal,
+}
+
+/// `[eventbridge]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusSettings {
+    /// How long events are kept.
+    pub archive_retention_days: u32,
+}
+
+impl BusSettings {
+    /// How long events are kept.
+    pub fn archive_retention(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.archive_retention_days))
+    }
+}
+
+impl Default for BusSettings {
+    fn default() -> Self {
+        Self {
+            archive_retention_days: 365,
+        }
+    }
 }
 
 impl Default for AppSettings {
@@ -215,7 +239,7 @@ impl SandboxSettings {
 
 impl Settings {
     /// The names of the sections, each a prefix of environment variables.
-    const SECTIONS: [&'static str; 10] = [
+    const SECTIONS: [&'static str; 11] = [
         "app",
         "data",
         "plugins",
@@ -226,7 +250,11 @@ impl Settings {
         "execution",
         "paper",
         "retry",
+        "eventbridge",
     ];
+
+    /// Read where routes.toml asks for it.
+    const OF_ROUTES: &'static str = "eventbridge__event_bus_name";
 
     /// Reads the settings; the file need not exist.
     pub fn load(path: &Path) -> CommandResult<Self> {
@@ -238,8 +266,8 @@ impl Settings {
         // Variables outside our sections belong to others.
         let ours = |key: &figment::value::UncasedStr| {
             let name = key.as_str().to_ascii_lowercase();
-            name.split_once("__")
-                .is_some_and(|(section, _)| Self::SECTIONS.contains(&section))
+            let section = name.split_once("__").map(|(section, _)| section);
+            name != Self::OF_ROUTES && section.is_some_and(|name| Self::SECTIONS.contains(&name))
         };
         figment = figment.merge(Env::raw().filter(ours).split("__"));
         let settings: Self = figment.extract().map_err(|error| {
@@ -348,6 +376,11 @@ impl Settings {
                 (1..=86_400).contains(&retry.lease_s),
                 "retry.lease_s",
                 "from 1 to a day",
+            ),
+            (
+                (1..=36_500).contains(&self.eventbridge.archive_retention_days),
+                "eventbridge.archive_retention_days",
+                "from 1 to a hundred years",
             ),
         ]
         .into_iter()

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 /// Content in the `blobs` directory of a state directory.
@@ -54,6 +55,26 @@ impl LocalBlobs {
         }
     }
 
+    /// Removes what was last kept before an instant, and answers how many files
+    /// that were. Kept again meanwhile, it stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] with the file at which it failed.
+    pub fn prune_now(&self, before: SystemTime) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error| unavailable(&path, &error)
+        };
+        for directory in entries(&self.directory).map_err(failed(&self.directory))? {
+            for path in entries(&directory).map_err(failed(&directory))? {
+                removed += usize::from(remove_old(&path, before).map_err(failed(&path))?);
+            }
+        }
+        Ok(removed)
+    }
+
     /// 256 directories, so that none becomes too long.
     fn path(&self, reference: &BlobReference) -> PathBuf {
         let name = reference.sha256.to_string();
@@ -82,9 +103,11 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    // One that was cut short has another length, and is replaced.
-    let is_there = fs::metadata(path).is_ok_and(|file| file.len() == content.len() as u64);
-    if !is_there {
+    // One that was cut short has another length, and is replaced. One that is
+    // there becomes new, so that it is not removed for being old.
+    let is_there = is_file_of(path, content.len()) && renew(path).is_ok();
+    // Looked at once more: it may have been removed before it became new.
+    if !is_there || !is_file_of(path, content.len()) {
         if fs::create_dir(directory).is_ok() {
             flush_directory(parent)?;
         }
@@ -95,6 +118,52 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     // Also if it was there: whoever put it may not have come this far yet.
     flush_directory(directory)
+}
+
+fn is_file_of(path: &Path, length: usize) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.len() == length as u64)
+}
+
+fn renew(path: &Path) -> io::Result<()> {
+    File::options()
+        .write(true)
+        .open(path)?
+        .set_modified(SystemTime::now())
+}
+
+/// The paths in a directory; none if it is no directory.
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file that was last kept before an instant. It is put aside first:
+/// whoever keeps it from then on finds it gone and writes it anew, and whoever
+/// did so just before has made it new, which shows.
+fn remove_old(path: &Path, before: SystemTime) -> io::Result<bool> {
+    let is_old = |path: &Path| match fs::metadata(path).and_then(|file| file.modified()) {
+        Ok(modified) => Ok(modified < before),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    };
+    if !is_old(path)? {
+        return Ok(false);
+    }
+    let aside = path.with_extension("old");
+    match fs::rename(path, &aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    if is_old(&aside)? {
+        fs::remove_file(&aside)?;
+        return Ok(true);
+    }
+    fs::rename(&aside, path)?;
+    Ok(false)
 }
 
 /// Makes the names in a directory durable.
@@ -123,6 +192,7 @@ fn unavailable(path: &Path, error: &io::Error) -> StoreError {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::time::Duration;
 
     fn blobs() -> (tempfile::TempDir, LocalBlobs) {
         let directory = tempfile::tempdir().unwrap();
@@ -137,9 +207,9 @@ mod tests {
             let reference = blobs.put(content).await.unwrap();
             assert_eq!(reference, BlobReference::to(content));
             let path = blobs.path(&reference);
-            let written = fs::metadata(&path).unwrap().modified().unwrap();
+            let written = fs::metadata(&path).unwrap().created().unwrap();
             assert_eq!(blobs.put(content).await.unwrap(), reference);
-            assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+            assert_eq!(fs::metadata(&path).unwrap().created().unwrap(), written);
             assert_eq!(blobs.get(&reference).await.unwrap(), content);
         }
         // Three directories with one file each: no temporary one is left.
@@ -176,5 +246,26 @@ mod tests {
             blobs.get(&reference).await,
             Err(StoreError::Damaged(_))
         ));
+    }
+
+    #[test]
+    fn what_was_not_kept_for_long_is_removed() {
+        let (_directory, blobs) = blobs();
+        let age = |reference: &BlobReference| {
+            let file = File::options().write(true).open(blobs.path(reference));
+            let long_ago = SystemTime::now() - Duration::from_hours(1);
+            file.unwrap().set_modified(long_ago).unwrap();
+        };
+        let (old, kept_again) = (blobs.put_now(b"old"), blobs.put_now(b"kept again"));
+        let (old, kept_again) = (old.unwrap(), kept_again.unwrap());
+        age(&old);
+        age(&kept_again);
+        blobs.put_now(b"kept again").unwrap();
+        let minute_ago = SystemTime::now() - Duration::from_mins(1);
+        assert_eq!(blobs.prune_now(minute_ago).unwrap(), 1);
+        assert!(matches!(blobs.get_now(&old), Err(StoreError::Damaged(_))));
+        assert_eq!(blobs.get_now(&kept_again).unwrap(), b"kept again");
+        blobs.put_now(b"old").unwrap();
+        assert_eq!(blobs.get_now(&old).unwrap(), b"old");
     }
 }

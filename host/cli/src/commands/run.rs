@@ -7,12 +7,15 @@ use crate::machine;
 use crate::project::Project;
 use crate::report::Report;
 use crate::worker::{Worker, account};
-use alchemiser_events::{CorrelationId, SessionDate, TradingMode, WorkflowConfiguration};
+use alchemiser_events::{
+    CorrelationId, SessionDate, Timestamp, TradingMode, WorkflowConfiguration,
+};
 use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// The slot of a run by hand: New York's closing auction.
 const SLOT: &str = "1600";
@@ -32,6 +35,12 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
         let runner = worker.runner(&project, &state, &bus);
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
+        prune(
+            &bus,
+            &state,
+            project.settings.eventbridge.archive_retention(),
+        )
+        .await?;
         report(&workflow, news, &state, &path, arguments.json)
     })
 }
@@ -114,6 +123,17 @@ async fn finish(bus: &Bus, runner: &Runner, workflow: &CorrelationId) -> Command
     // An event that no rule sent on stays behind, until the routes are mended.
     if !ended && bus.route_again(workflow).await.map_err(store)? > 0 {
         runner.run_workflow(workflow).await.map_err(store)?;
+    }
+    Ok(())
+}
+
+/// Forgets what was kept for long enough.
+async fn prune(bus: &Bus, state: &StateDirectory, retention: Duration) -> CommandResult {
+    let before = SystemTime::now() - retention;
+    let instant = jiff::Timestamp::try_from(before).unwrap_or(jiff::Timestamp::MIN);
+    // The questions and answers of an event are kept as long as the event.
+    if bus.prune(Timestamp::new(instant)).await.map_err(store)? > 0 {
+        state.blobs().prune_now(before).map_err(store)?;
     }
     Ok(())
 }

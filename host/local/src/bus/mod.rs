@@ -8,6 +8,7 @@ mod claim;
 mod commit;
 mod letters;
 mod look;
+mod prune;
 mod publish;
 mod replay;
 mod workflows;
@@ -181,7 +182,7 @@ impl Deliveries for Bus {
 
 #[cfg(test)]
 mod tests {
-    use super::{claim, commit, letters, look, publish, replay, workflows};
+    use super::{claim, commit, letters, look, prune, publish, replay, workflows};
     use crate::database::{Sorting, assert_uses_indexes};
 
     #[test]
@@ -201,6 +202,10 @@ mod tests {
             letters::REVIVE,
             letters::SETTLE,
             letters::OF_WORKFLOW_AND_TYPE,
+            prune::OLD,
+            prune::FORGET[0],
+            prune::FORGET[1],
+            prune::FORGET[2],
             replay::OF_WINDOW,
             replay::IS_THERE,
             look::DUE,

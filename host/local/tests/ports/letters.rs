@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 use crate::support::*;
-use alchemiser_local::{Bus, LetterFilter, LetterNumber, Redrive, Settled, StateDirectory};
+use alchemiser_local::{
+    Bus, Clock as _, EventFilter, LetterFilter, LetterNumber, Redrive, Settled, StateDirectory,
+};
 use alchemiser_worker::{Deliveries as _, WorkflowState, Workflows as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,4 +153,51 @@ async fn a_workflow_that_moved_on_is_not_put_back() {
     );
     let state = bus.find(name).await.unwrap().unwrap().state;
     assert_eq!(state, WorkflowState::Started);
+}
+
+/// Of what is old, only what somebody may come back to stays.
+#[tokio::test]
+async fn what_is_old_and_settled_is_forgotten() {
+    let dead_letters = Dead::letters(2).await;
+    let Dead {
+        clock,
+        directory,
+        bus,
+        ..
+    } = &dead_letters;
+    let open_delivery = event(&correlation("open"), "step-0", 1);
+    let nobodys = event(&correlation("nobody"), "nobody", 1);
+    bus.publish(&[open_delivery, nobodys]).await.unwrap();
+    let settled = dead_letters.open()[0];
+    assert!(bus.drop_letter(settled).await.unwrap());
+    clock.advance(Duration::from_hours(1));
+    let now = clock.now();
+    bus.publish(&[event(&correlation("new"), "nobody", 1)])
+        .await
+        .unwrap();
+
+    assert_eq!(bus.prune(now).await.unwrap(), 2);
+    assert_eq!(bus.prune(now).await.unwrap(), 0);
+    let queries = directory.queries().unwrap();
+    let left = queries.events(&EventFilter::default()).unwrap();
+    let left: Vec<&str> = left
+        .iter()
+        .map(|record| record.event.header.correlation_id.as_str())
+        .collect();
+    assert_eq!(left, ["new", "open", "w"]);
+    assert!(queries.dead_letter(settled).unwrap().is_none());
+    assert_eq!(dead_letters.open().len(), 1);
+}
+
+#[tokio::test]
+async fn more_is_forgotten_than_fits_in_one_transaction() {
+    let dead_letters = Dead::letters(0).await;
+    let bus = &dead_letters.bus;
+    let events: Vec<_> = (0..1000)
+        .map(|number| event(&correlation("w"), "nobody", number))
+        .collect();
+    bus.publish(&events).await.unwrap();
+    dead_letters.clock.advance(Duration::from_secs(1));
+    let now = dead_letters.clock.now();
+    assert_eq!(bus.prune(now).await.unwrap(), 1000);
 }
