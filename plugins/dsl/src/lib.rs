@@ -21,6 +21,7 @@ mod check;
 mod evaluate;
 mod explain;
 mod failure;
+mod format;
 mod history;
 mod memo;
 mod mix;
@@ -39,6 +40,7 @@ use alchemiser_sdk::{
     Error, Files, Market, Requirement, Result, Session, Strategy, Weight, export_strategy,
 };
 use evaluate::{Evaluator, State};
+pub use format::format;
 use program::Program;
 use std::rc::Rc;
 
