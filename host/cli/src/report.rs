@@ -2,7 +2,8 @@
 //! account, events. All of it comes from the workflow's own events.
 
 use crate::output::{Align, Table, fixed, grouped, percent};
-use crate::{reasons, trace};
+use crate::reasons::{self, Detail};
+use crate::trace;
 use alchemiser_events::{
     Decimal, ExecutionData, Money, OrderResult, Payload, PlanAction, Quantity, RebalancePlanned,
     Side, SignalGenerated, StrategyResult, Symbol, WorkflowFailed,
@@ -147,7 +148,7 @@ impl Report {
                 weights(result)
             );
             if let Some(explanation) = explanation {
-                reasons::print(explanation);
+                reasons::print(explanation, Detail::Brief);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::{self, Plugins};
 use crate::output::{Align, Table, fixed, percent};
 use crate::project::Project;
-use crate::reasons;
+use crate::reasons::{self, Detail};
 use alchemiser_events::{ErrorDetail, SessionDate, StrategyName};
 use alchemiser_market::Market;
 use alchemiser_sandbox::{Evaluation, Explain};
@@ -138,7 +138,7 @@ fn print_text(strategy: &StrategyName, date: SessionDate, answer: &Answer) {
                 println!("  nothing is held");
             }
             table.print();
-            reasons::print(&evaluation.explanation);
+            reasons::print(&evaluation.explanation, Detail::Full);
         }
         Err(error) => println!("  {}: {}", error.class, error.message),
     }
