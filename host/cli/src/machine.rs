@@ -7,7 +7,7 @@ use alchemiser_events::{StrategyName, Weight};
 use alchemiser_market::{CsvSource, Market, PriceSource};
 use alchemiser_sandbox::{Plugin, Sandbox, StrategyFile, StrategyRequest};
 use alchemiser_suggest::{instead_of, nearest};
-use alchemiser_worker::{BookEntry, BookStrategy, StrategySource};
+use alchemiser_worker::{Book, BookEntry, BookStrategy, StrategySource};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,9 +77,8 @@ impl<'a> Plugins<'a> {
         })
     }
 
-    /// Every strategy of the book.
-    pub fn book(&mut self) -> CommandResult<Vec<Arc<BookStrategy>>> {
-        let book = self.project.book()?;
+    /// Every strategy of a book.
+    pub fn book(&mut self, book: &Book) -> CommandResult<Vec<Arc<BookStrategy>>> {
         book.entries
             .iter()
             .map(|entry| self.strategy(entry, book.directory()).map(Arc::new))

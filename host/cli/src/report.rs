@@ -81,11 +81,15 @@ impl Report {
         });
         if let Some(signal) = signal(&self.events) {
             let strategies = signal.signals_data.strategies.iter().map(|strategy| {
-                json!({
+                let mut object = json!({
                     "strategy": strategy.strategy_id,
                     "weight": strategy.weight,
                     "allocation": strategy.allocation,
-                })
+                });
+                if let Some(error) = &strategy.error {
+                    object["error"] = crate::failure::error_json(error);
+                }
+                object
             });
             summary["strategies"] = strategies.collect();
             summary["targets"] = json!(signal.consolidated_portfolio.target_allocations);
@@ -155,6 +159,9 @@ impl Report {
 }
 
 fn weights(result: &StrategyResult) -> String {
+    if let Some(error) = &result.error {
+        return format!("failed: {}: {}", error.class, error.message);
+    }
     let mut weights: Vec<_> = result.allocation.iter().collect();
     weights.sort_by(|(_, left), (_, right)| right.cmp(left));
     if weights.is_empty() {

@@ -17,8 +17,8 @@ use alchemiser_rules::Routes;
 use alchemiser_sandbox::{Kind, Plugin};
 use alchemiser_worker::{
     BookStrategy, DECLARATIONS, Dispatcher, ExecutionHandler, Handler, NotificationHandler,
-    OpenStrategy, OrchestrationHandler, PortfolioHandler, StartCommand, Started, StrategyHandler,
-    Workflow, Workflows as _, flow, start_workflow,
+    OnFailure, OpenStrategy, OrchestrationHandler, PortfolioHandler, StartCommand, Started,
+    StrategyHandler, Workflow, Workflows as _, flow, start_workflow,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -206,6 +206,7 @@ fn report(
 struct Parts {
     routes: Arc<Routes>,
     strategies: Vec<Arc<BookStrategy>>,
+    on_failure: OnFailure,
     portfolio: Plugin,
     market: Arc<Market>,
 }
@@ -223,7 +224,8 @@ impl Parts {
             return Err(CommandFailure::usage("RoutesError", message));
         }
         let mut plugins = Plugins::new(project)?;
-        let strategies = plugins.book()?;
+        let book = project.book()?;
+        let strategies = plugins.book(&book)?;
         for strategy in &strategies {
             // Parameters and files are read by the plugin, so a mistake in
             // them shows here.
@@ -250,6 +252,7 @@ impl Parts {
         Ok(Self {
             routes,
             strategies,
+            on_failure: book.on_failure,
             portfolio,
             market: machine::market(&project.data(&command.data))?,
         })
@@ -284,6 +287,7 @@ impl Parts {
         let handlers: Vec<Arc<dyn Handler>> = vec![
             Arc::new(StrategyHandler::new(
                 self.strategies.clone(),
+                self.on_failure,
                 machine::source(&self.market),
                 blobs.clone(),
                 settings.strategy.workers,
