@@ -25,18 +25,18 @@ pub fn start_log(verbose: u8) {
         .init();
 }
 
-/// Prints a line, indented. On a terminal that is too narrow it goes on in
-/// further lines, indented by as much again; what reads a pipe gets one line.
-pub fn print_wrapped(indent: usize, line: &str) {
+/// How many columns the terminal has that stdout is, if it is one.
+pub fn terminal_width() -> Option<usize> {
     let terminal = console::Term::stdout();
-    let width = terminal
+    terminal
         .size_checked()
         .filter(|_| terminal.is_term())
-        .map(|(_, columns)| usize::from(columns));
-    println!("{}", wrapped(indent, line, width));
+        .map(|(_, columns)| usize::from(columns))
 }
 
-fn wrapped(indent: usize, line: &str, width: Option<usize>) -> String {
+/// A line, indented. Where the terminal is too narrow for it, it goes on in
+/// further lines that are indented by more; what reads a pipe gets one line.
+pub fn wrapped(indent: usize, line: &str, width: Option<usize>) -> String {
     /// Words that share a line with nothing but blanks are hard to read.
     const NARROWEST: usize = 30;
 

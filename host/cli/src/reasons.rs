@@ -1,6 +1,6 @@
 //! Why a strategy says what it says, for a person.
 
-use crate::output::print_wrapped;
+use crate::output::wrapped;
 use alchemiser_sandbox::{Explanation, ExplanationDetail, ExplanationEntry, Margin, Part, Score};
 
 /// How much of a selection is told.
@@ -15,16 +15,20 @@ pub enum Detail {
 /// Candidates of a selection that a brief account names beyond those taken.
 const RUNNERS_UP: usize = 2;
 
-/// Prints an explanation, indented by its depth.
-pub fn print(explanation: &Explanation, detail: Detail) {
+/// An explanation, its lines indented by their depth and broken where a
+/// terminal of this width needs it.
+pub fn text(explanation: &Explanation, detail: Detail, width: Option<usize>) -> String {
+    let mut text = String::new();
     for entry in &explanation.entries {
         // Depth is the plugin's word; a screen is only so wide.
         let indent = 4 + 2 * entry.depth.min(20) as usize;
-        print_wrapped(indent, &sentence(entry, detail));
+        text.push_str(&wrapped(indent, &sentence(entry, detail), width));
+        text.push('\n');
     }
     if explanation.truncated {
-        println!("    … there was more");
+        text.push_str("    … there was more\n");
     }
+    text
 }
 
 fn sentence(entry: &ExplanationEntry, detail: Detail) -> String {
@@ -37,10 +41,8 @@ fn sentence(entry: &ExplanationEntry, detail: Detail) -> String {
             holds,
             margin,
         } => {
-            let verdict = if *holds { "yes" } else { "no" };
-            let (left, right) = (number(*left), number(*right));
-            let margin = margin_text(*margin);
-            format!("{text}: {verdict} ({left} against {right}{margin})")
+            let verdict = verdict(*left, *right, *holds, *margin);
+            format!("{text}: {verdict}")
         }
         ExplanationDetail::Selection {
             ranking,
@@ -85,6 +87,14 @@ fn part_text(part: &Part) -> String {
         None => String::new(),
     };
     format!("{} {:.2} %{measure}", part.name, 100.0 * part.share)
+}
+
+/// What a condition came to, on one line: `yes (3 against 2, margin 33 %)`.
+pub fn verdict(left: f64, right: f64, holds: bool, margin: Margin) -> String {
+    let verdict = if holds { "yes" } else { "no" };
+    let (left, right) = (number(left), number(right));
+    let margin = margin_text(margin);
+    format!("{verdict} ({left} against {right}{margin})")
 }
 
 /// `, margin 1.2 %`, and whether that is so little that it should be said.

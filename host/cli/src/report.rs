@@ -1,7 +1,7 @@
 //! What a workflow did, for a person: weights and why, target, plan, fills,
 //! account, events. All of it comes from the workflow's own events.
 
-use crate::output::{Align, Table, fixed, grouped, percent};
+use crate::output::{Align, Table, fixed, grouped, percent, terminal_width};
 use crate::reasons::{self, Detail};
 use crate::trace;
 use alchemiser_events::{
@@ -138,6 +138,7 @@ impl Report {
 
     fn strategies(&self, signal: &SignalGenerated) {
         println!("\nStrategies");
+        let terminal = terminal_width();
         let results = &signal.signals_data.strategies;
         let width = results
             .iter()
@@ -152,7 +153,7 @@ impl Report {
                 weights(result)
             );
             if let Some(explanation) = explanation {
-                reasons::print(explanation, Detail::Brief);
+                print!("{}", reasons::text(explanation, Detail::Brief, terminal));
             }
         }
     }

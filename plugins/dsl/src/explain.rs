@@ -170,8 +170,7 @@ impl Evaluator<'_> {
             .iter()
             .map(|sizing| self.part(sizing.unit.node, sizing.share, Some(sizing.volatility)))
             .collect();
-        let window = volatility.window().unwrap_or_default();
-        let text = format!("(weight-inverse-volatility {window} …)");
+        let text = inverse_volatility_text(volatility);
         let place = self.place(whole.position);
         self.market
             .explain_division(depth, Some(place), &text, &parts);
@@ -204,7 +203,7 @@ fn within(parent: Edge, edge: Edge) -> Edge {
 }
 
 /// A condition as it would be written.
-fn condition_text(program: &Program, condition: Condition) -> String {
+pub(crate) fn condition_text(program: &Program, condition: Condition) -> String {
     format!(
         "({} {} {})",
         condition.comparison.name(),
@@ -234,8 +233,14 @@ fn indicator_text(specification: Specification, argument: &str) -> String {
     }
 }
 
+/// A `weight-inverse-volatility` as it would be written, without its parts.
+pub(crate) fn inverse_volatility_text(volatility: Specification) -> String {
+    let window = volatility.window().unwrap_or_default();
+    format!("(weight-inverse-volatility {window} …)")
+}
+
 /// A filter as it would be written, without its candidates.
-fn filter_text(score: Specification, selection: Selection) -> String {
+pub(crate) fn filter_text(score: Specification, selection: Selection) -> String {
     let score = indicator_text(score, "");
     match selection {
         Selection::All => format!("(filter {score} …)"),
