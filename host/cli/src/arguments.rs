@@ -230,7 +230,7 @@ pub enum Rules {
         count: usize,
     },
     /// Print the JSON Schema of routes.toml, for editors
-    #[command(after_help = "Example:\n  alchemiser rules schema > schemas/routes.schema.json")]
+    #[command(after_help = "Example:\n  alchemiser rules schema")]
     Schema,
 }
 

@@ -124,12 +124,12 @@ impl<'a> Reader<'a> {
                 self.mistake(value.span(), message, advice);
             }
             DeValue::Array(elements) => {
-                for element in elements.iter() {
+                for element in elements {
                     self.refuse_variables(element);
                 }
             }
             DeValue::Table(table) => {
-                for (key, value) in table.iter() {
+                for (key, value) in table {
                     self.at(key.get_ref(), |reader| reader.refuse_variables(value));
                 }
             }

@@ -29,7 +29,7 @@ pub fn matches(pattern: &str, event: &str, json: bool) -> CommandResult {
     let event = Input::read(event, "event")?;
     let explanation = compiled
         .explain(&event.text)
-        .map_err(|error| bad(&event, error))?;
+        .map_err(|error| bad(&event, &error))?;
     let mismatch = match &explanation {
         Explanation::Matches => None,
         Explanation::Fails(mismatch) => Some(mismatch),
@@ -67,7 +67,7 @@ pub fn explain(project: &Project, event: &str, state: &State, json: bool) -> Com
         };
     let verdicts = routes
         .explain(&event.text)
-        .map_err(|error| bad(&event, error))?;
+        .map_err(|error| bad(&event, &error))?;
     let deliveries: Vec<Delivery<'_>> = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Sends)
@@ -121,7 +121,7 @@ fn delivered(event: Input) -> Input {
     }
 }
 
-fn bad(event: &Input, error: EventError) -> CommandFailure {
+fn bad(event: &Input, error: &EventError) -> CommandFailure {
     CommandFailure::usage("EventError", format!("{}: {error}", event.name))
 }
 
