@@ -15,6 +15,7 @@ use alchemiser_worker::{BookStrategy, Evaluator, OpenStrategy};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -226,6 +227,8 @@ fn text(
 struct Progress {
     bar: ProgressBar,
     begin: Instant,
+    /// Whether lines and bar are on one screen.
+    is_among_lines: bool,
 }
 
 impl Progress {
@@ -234,12 +237,13 @@ impl Progress {
 
     fn new(steps: usize) -> Self {
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);
-        let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left")
+        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let hidden = ProgressDrawTarget::hidden();
         Self {
             bar: ProgressBar::with_draw_target(Some(steps), hidden).with_style(style),
             begin: Instant::now(),
+            is_among_lines: std::io::stdout().is_terminal(),
         }
     }
 
@@ -251,8 +255,12 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// Prints on stdout, above the bar.
+    /// Prints on stdout; on a terminal above the bar.
     fn print(&self, text: &str) {
-        self.bar.suspend(|| print!("{text}"));
+        if self.is_among_lines {
+            self.bar.suspend(|| print!("{text}"));
+        } else {
+            print!("{text}");
+        }
     }
 }

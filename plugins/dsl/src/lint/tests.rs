@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Severity, lint};
+use crate::Dsl;
+use proptest::prelude::*;
 
 /// Class, place and underlined text of each finding.
 fn found(text: &str) -> Vec<String> {
@@ -107,4 +109,45 @@ fn errors_stand_alone_and_have_places() {
     }
     let finding = lint(b"(\xff)").remove(0);
     assert_eq!((finding.place.column, finding.span), (2, 1..2));
+}
+
+#[test]
+fn golden_files_are_linted() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/golden/bundled/programs"
+    );
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read(entry.unwrap().path()).unwrap();
+        check(&text);
+    }
+}
+
+/// Findings lie within the text, and there are errors exactly when it is
+/// refused.
+#[track_caller]
+fn check(text: &[u8]) {
+    let findings = lint(text);
+    let is_refused = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    assert_eq!(is_refused, Dsl::read(text).is_err());
+    for finding in findings {
+        assert!(text.get(finding.span.clone()).is_some(), "{finding:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_linted(
+        tokens in prop::collection::vec(
+            prop::sample::select(vec![
+                "(", ")", "[", "]", "{", "}", "if", "filter", "(rsi)", "(select-top 1)", "\"A\"",
+                "group", "weight-equal", "0.5", "\n", "\"é", ";é\n", ":window", "(> 1 2)", "\u{7f}",
+            ]),
+            0..30,
+        ),
+    ) {
+        check(tokens.join(" ").as_bytes());
+    }
 }
