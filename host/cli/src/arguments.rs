@@ -134,7 +134,7 @@ pub enum Strategy {
     #[command(
         after_help = "Exit codes: 0 nothing is wrong, 1 there are warnings and `--deny-warnings` is \
                       given, 2 a file is refused.\n\n\
-                      Example:\n  alchemiser strategy lint strategies/*.clj"
+                      Example:\n  alchemiser strategy lint strategies/trend.clj strategies/rotation.clj"
     )]
     Lint {
         /// Strategy files, or `-` for stdin
@@ -146,7 +146,7 @@ pub enum Strategy {
     },
     /// Lay strategy files out in the one way there is; comments are kept
     #[command(
-        after_help = "Examples:\n  alchemiser strategy format strategies/*.clj\n  \
+        after_help = "Examples:\n  alchemiser strategy format strategies/trend.clj\n  \
                       alchemiser strategy format - < mine.clj > laid-out.clj"
     )]
     Format {
