@@ -5,14 +5,10 @@
 ;; become wild shrinks without anybody forecasting anything.
 (defsymphony "Balance" {:rebalance-frequency :daily}
   (weight-inverse-volatility 60
-    (group "staples"
-      (weight-inverse-volatility 60 "KO" "PEP" "PG" "WMT"))
-    (group "health"
-      (weight-inverse-volatility 60 "JNJ" "MRK" "LLY" "PFE"))
-    (group "cyclical"
-      (weight-inverse-volatility 60 "JPM" "HD" "GE" "CVX"))
-    (group "factors"
-      (weight-inverse-volatility 60 "QUAL" "VLUE" "SIZE" "USMV"))
+    (group "staples" (weight-inverse-volatility 60 "KO" "PEP" "PG" "WMT"))
+    (group "health" (weight-inverse-volatility 60 "JNJ" "MRK" "LLY" "PFE"))
+    (group "cyclical" (weight-inverse-volatility 60 "JPM" "HD" "GE" "CVX"))
+    (group "factors" (weight-inverse-volatility 60 "QUAL" "VLUE" "SIZE" "USMV"))
     ;; Momentum takes part while its worst fall in a quarter stays bearable.
     (if (< (max-drawdown "MTUM" {:window 63}) 12)
       (asset "MTUM" "momentum")

@@ -7,19 +7,15 @@
   (weight-specified
     70 (filter (cumulative-return {:window 126}) (select-top 2)
          [(group "technology"
-            (filter (moving-average-return {:window 60}) (select-top 1)
-              ["AAPL" "MSFT" "AMD"]))
+            (filter (moving-average-return {:window 60}) (select-top 1) ["AAPL" "MSFT" "AMD"]))
           (group "health"
             (filter (moving-average-return {:window 60}) (select-top 1)
               ["UNH" "LLY" "MRK" "PFE" "JNJ"]))
           (group "finance"
-            (filter (moving-average-return {:window 60}) (select-top 1)
-              ["JPM" "BAC"]))
+            (filter (moving-average-return {:window 60}) (select-top 1) ["JPM" "BAC"]))
           (group "energy"
-            (filter (moving-average-return {:window 60}) (select-top 1)
-              ["XOM" "CVX" "RRC"]))
+            (filter (moving-average-return {:window 60}) (select-top 1) ["XOM" "CVX" "RRC"]))
           (group "shops"
-            (filter (moving-average-return {:window 60}) (select-top 1)
-              ["WMT" "HD" "BBY"]))])
+            (filter (moving-average-return {:window 60}) (select-top 1) ["WMT" "HD" "BBY"]))])
     30 (filter (cumulative-return {:window 60}) (select-top 1)
          ["MTUM" "QUAL" "SIZE" "USMV" "VLUE"])))

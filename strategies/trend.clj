@@ -11,9 +11,7 @@
     (if (> (rsi "SP500" {:window 10}) 78)
       ;; Stretched: half of it steps aside.
       (group "hot"
-        (weight-specified
-          50 (asset "USMV" "minimum volatility")
-          50 (asset "QUAL" "quality")))
+        (weight-specified 50 (asset "USMV" "minimum volatility") 50 (asset "QUAL" "quality")))
       (group "rising"
         (weight-equal
           (asset "MTUM" "momentum")
@@ -24,7 +22,5 @@
 
     (if (< (rsi "SP500" {:window 5}) 20)
       ;; So low that a rebound is likelier than the next fall.
-      (group "washed out"
-        (weight-equal "QUAL" "USMV" "JNJ"))
-      (group "falling"
-        (weight-inverse-volatility 40 "KO" "PG" "JNJ" "PEP" "WMT")))))
+      (group "washed out" (weight-equal "QUAL" "USMV" "JNJ"))
+      (group "falling" (weight-inverse-volatility 40 "KO" "PG" "JNJ" "PEP" "WMT")))))

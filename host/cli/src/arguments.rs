@@ -33,6 +33,9 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Print the values of an indicator
     Indicator(Indicator),
+    /// Check, lay out and draw strategy files
+    #[command(subcommand)]
+    Strategy(Strategy),
     /// Look at the rules of routes.toml
     #[command(subcommand)]
     Rules(Rules),
@@ -126,6 +129,54 @@ pub struct Indicator {
     pub dates: Dates,
     #[command(flatten)]
     pub data: Data,
+}
+
+#[derive(Subcommand)]
+pub enum Strategy {
+    /// Say what is wrong with strategy files, and what in them has no influence
+    #[command(
+        after_help = "Exit codes: 0 nothing is wrong, 1 there are warnings and `--deny-warnings` is \
+                      given, 2 a file is refused.\n\n\
+                      Example:\n  alchemiser strategy lint strategies/trend.clj strategies/rotation.clj"
+    )]
+    Lint {
+        /// Strategy files, or `-` for stdin
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+        /// Fail when there are warnings
+        #[arg(long)]
+        deny_warnings: bool,
+    },
+    /// Lay strategy files out in the one way there is; comments are kept
+    #[command(
+        after_help = "Examples:\n  alchemiser strategy format strategies/trend.clj\n  \
+                      alchemiser strategy format - < mine.clj > laid-out.clj"
+    )]
+    Format {
+        /// Strategy files, which are rewritten, or `-` for stdin to stdout
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+        /// Rewrite nothing, and fail when anything would be
+        #[arg(long)]
+        check: bool,
+    },
+    /// Draw the decisions of a strategy file as SVG, with the path taken on a
+    /// date
+    #[command(after_help = "Example:\n  \
+                      alchemiser strategy graph strategies/trend.clj --date 2022-12-28 --output trend.svg")]
+    Graph {
+        /// The strategy file
+        #[arg(value_name = "FILE")]
+        file: String,
+        /// Mark the path taken as of this date
+        #[arg(long, value_name = "DATE")]
+        date: Option<SessionDate>,
+        #[command(flatten)]
+        data: Data,
+        /// Where the picture goes [default: stdout]
+        #[arg(short, long, value_name = "FILE.svg")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]

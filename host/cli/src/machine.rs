@@ -7,7 +7,7 @@ use alchemiser_events::{StrategyName, Weight};
 use alchemiser_market::{CsvSource, Market, PriceSource};
 use alchemiser_sandbox::{Plugin, Sandbox, StrategyFile, StrategyRequest};
 use alchemiser_suggest::{instead_of, nearest};
-use alchemiser_worker::{BookEntry, BookStrategy, StrategySource};
+use alchemiser_worker::{Book, BookEntry, BookStrategy, StrategySource};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,13 +77,19 @@ impl<'a> Plugins<'a> {
         })
     }
 
-    /// Every strategy of the book.
-    pub fn book(&mut self) -> CommandResult<Vec<Arc<BookStrategy>>> {
-        let book = self.project.book()?;
+    /// Every strategy of a book.
+    pub fn book(&mut self, book: &Book) -> CommandResult<Vec<Arc<BookStrategy>>> {
         book.entries
             .iter()
             .map(|entry| self.strategy(entry, book.directory()).map(Arc::new))
             .collect()
+    }
+
+    /// A strategy file that need not be in the book.
+    pub fn strategy_file(&mut self, file: &str) -> CommandResult<BookStrategy> {
+        let name = target_name(file)?;
+        let entry = alone(name, StrategySource::FILE_PLUGIN, Some(file));
+        self.strategy(&entry, Path::new(""))
     }
 
     /// What a user names on the command line: a strategy of the book, a
@@ -91,26 +97,9 @@ impl<'a> Plugins<'a> {
     pub fn target(&mut self, target: &str) -> CommandResult<BookStrategy> {
         let path = Path::new(target);
         let extension = path.extension().and_then(|extension| extension.to_str());
-        let Some(name) = StrategyName::parse(target) else {
-            return Err(CommandFailure::usage(
-                "UnknownStrategy",
-                "the target is empty",
-            ));
-        };
-        let source = |plugin: &str, file: Option<&str>| BookEntry {
-            name: name.clone(),
-            weight: Weight::ONE,
-            source: StrategySource {
-                plugin: plugin.to_owned(),
-                file: file.map(str::to_owned),
-            },
-            parameters: serde_json::json!({}),
-        };
+        let name = target_name(target)?;
         match extension {
-            Some("clj") => {
-                let entry = source(StrategySource::FILE_PLUGIN, Some(target));
-                self.strategy(&entry, Path::new(""))
-            }
+            Some("clj") => self.strategy_file(target),
             Some("wasm") => {
                 if !path.is_file() {
                     let message = format!("there is no file {target}");
@@ -120,7 +109,7 @@ impl<'a> Plugins<'a> {
                     .file_stem()
                     .map_or(target.into(), |stem| stem.to_string_lossy());
                 Ok(BookStrategy {
-                    entry: source(&stem, None),
+                    entry: alone(name, &stem, None),
                     plugin: self.file(&stem, path)?,
                     request: StrategyRequest {
                         parameters: "{}".to_owned(),
@@ -136,6 +125,24 @@ impl<'a> Plugins<'a> {
                 }
             }
         }
+    }
+}
+
+fn target_name(target: &str) -> CommandResult<StrategyName> {
+    StrategyName::parse(target)
+        .ok_or_else(|| CommandFailure::usage("UnknownStrategy", "the target is empty"))
+}
+
+/// A book's entry for what stands in no book.
+fn alone(name: StrategyName, plugin: &str, file: Option<&str>) -> BookEntry {
+    BookEntry {
+        name,
+        weight: Weight::ONE,
+        source: StrategySource {
+            plugin: plugin.to_owned(),
+            file: file.map(str::to_owned),
+        },
+        parameters: serde_json::json!({}),
     }
 }
 

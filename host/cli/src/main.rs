@@ -19,12 +19,14 @@ mod commands;
 mod failure;
 mod machine;
 mod notifier;
+mod ordered;
 mod output;
 mod project;
 mod reasons;
 mod refusal;
 mod report;
 mod settings;
+mod snippet;
 mod trace;
 mod worker;
 
@@ -52,6 +54,7 @@ fn run(arguments: &Arguments) -> CommandResult {
         Command::Run(command) => commands::run::run(command, arguments),
         Command::Evaluate(command) => commands::evaluate::evaluate(command, arguments),
         Command::Indicator(command) => commands::indicator::indicator(command, arguments),
+        Command::Strategy(command) => commands::strategy::strategy(command, arguments),
         Command::Rules(command) => commands::rules::rules(command, arguments),
         Command::Events(command) => commands::events::events(command, arguments),
         Command::Dlq(command) => commands::dlq::dlq(command, arguments),

@@ -25,6 +25,34 @@ pub fn start_log(verbose: u8) {
         .init();
 }
 
+/// How many columns the terminal has that stdout is, if it is one.
+pub fn terminal_width() -> Option<usize> {
+    let terminal = console::Term::stdout();
+    terminal
+        .size_checked()
+        .filter(|_| terminal.is_term())
+        .map(|(_, columns)| usize::from(columns))
+}
+
+/// A line, indented. Where the terminal is too narrow for it, it goes on in
+/// further lines that are indented by more; what reads a pipe gets one line.
+pub fn wrapped(indent: usize, line: &str, width: Option<usize>) -> String {
+    /// Words that share a line with nothing but blanks are hard to read.
+    const NARROWEST: usize = 30;
+
+    let first = " ".repeat(indent);
+    let Some(width) = width else {
+        return first + line;
+    };
+    let further = " ".repeat(indent + 4);
+    let options = textwrap::Options::new(width.max(further.len() + NARROWEST))
+        .initial_indent(&first)
+        .subsequent_indent(&further)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(line, options)
+}
+
 /// Which side of its column a cell stands on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -123,6 +151,18 @@ mod tests {
         table.row(["SPY", "1.5", ""]);
         table.row(["BRK.B", "10", "x"]);
         assert_eq!(table.to_string(), "  SPY    1.5\n  BRK.B   10  x\n");
+    }
+
+    #[test]
+    fn long_lines_hang_on_a_terminal() {
+        let line = "(> (rsi \"SPY\") 70): no (27.7508 against 70)";
+        assert_eq!(wrapped(2, line, None), format!("  {line}"));
+        assert_eq!(wrapped(2, line, Some(80)), format!("  {line}"));
+        assert_eq!(
+            wrapped(2, line, Some(36)),
+            "  (> (rsi \"SPY\") 70): no (27.7508\n      against 70)"
+        );
+        assert_eq!(wrapped(2, line, Some(1)), wrapped(2, line, Some(36)));
     }
 
     #[test]

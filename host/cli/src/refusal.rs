@@ -1,9 +1,9 @@
 //! Text that was refused: each mistake with a caret under its place.
 
+use crate::snippet::{Remark, colours};
 use alchemiser_rules::{Mistake, PatternError, RoutesError};
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::Level;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 
 /// Every mistake of a text, in its order.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Refusal {
     /// Says everything on stderr; for scripts on stdout as well, one object a
     /// mistake.
     pub fn print(&self, json: bool) {
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colours = colours(&std::io::stderr());
         eprintln!("{}", self.report(colours));
         if json {
             for mistake in &self.mistakes {
@@ -47,29 +47,21 @@ impl Refusal {
     }
 
     fn report(&self, colours: bool) -> String {
-        let renderer = if colours {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
         let reports: Vec<String> = self
             .mistakes
             .iter()
             .map(|mistake| {
                 let subject = mistake.subject();
-                let place = AnnotationKind::Primary.span(mistake.span.clone());
-                let place = match subject.as_str() {
-                    "" => place,
-                    subject => place.label(subject),
+                let remark = Remark {
+                    level: Level::ERROR,
+                    message: &mistake.message,
+                    file: &mistake.file,
+                    text: &self.text,
+                    place: mistake.span.clone(),
+                    label: (!subject.is_empty()).then_some(&subject),
+                    advice: Some(&mistake.advice),
                 };
-                let snippet = Snippet::source(&self.text)
-                    .path(&mistake.file)
-                    .annotation(place);
-                let error = Level::ERROR
-                    .primary_title(&mistake.message)
-                    .element(snippet);
-                let advice = Level::HELP.message(&mistake.advice);
-                renderer.render(&[error.element(advice)])
+                remark.render(colours)
             })
             .collect();
         reports.join("\n\n")

@@ -1,8 +1,9 @@
 //! What a workflow did, for a person: weights and why, target, plan, fills,
 //! account, events. All of it comes from the workflow's own events.
 
-use crate::output::{Align, Table, fixed, grouped, percent};
-use crate::{reasons, trace};
+use crate::output::{Align, Table, fixed, grouped, percent, terminal_width};
+use crate::reasons::{self, Detail};
+use crate::trace;
 use alchemiser_events::{
     Decimal, ExecutionData, Money, OrderResult, Payload, PlanAction, Quantity, RebalancePlanned,
     Side, SignalGenerated, StrategyResult, Symbol, WorkflowFailed,
@@ -80,11 +81,15 @@ impl Report {
         });
         if let Some(signal) = signal(&self.events) {
             let strategies = signal.signals_data.strategies.iter().map(|strategy| {
-                json!({
+                let mut object = json!({
                     "strategy": strategy.strategy_id,
                     "weight": strategy.weight,
                     "allocation": strategy.allocation,
-                })
+                });
+                if let Some(error) = &strategy.error {
+                    object["error"] = crate::failure::error_json(error);
+                }
+                object
             });
             summary["strategies"] = strategies.collect();
             summary["targets"] = json!(signal.consolidated_portfolio.target_allocations);
@@ -133,6 +138,7 @@ impl Report {
 
     fn strategies(&self, signal: &SignalGenerated) {
         println!("\nStrategies");
+        let terminal = terminal_width();
         let results = &signal.signals_data.strategies;
         let width = results
             .iter()
@@ -147,13 +153,16 @@ impl Report {
                 weights(result)
             );
             if let Some(explanation) = explanation {
-                reasons::print(explanation);
+                print!("{}", reasons::text(explanation, Detail::Brief, terminal));
             }
         }
     }
 }
 
 fn weights(result: &StrategyResult) -> String {
+    if let Some(error) = &result.error {
+        return format!("failed: {}: {}", error.class, error.message);
+    }
     let mut weights: Vec<_> = result.allocation.iter().collect();
     weights.sort_by(|(_, left), (_, right)| right.cmp(left));
     if weights.is_empty() {

@@ -14,7 +14,7 @@ use alchemiser_rules::Routes;
 use alchemiser_sandbox::{Kind, Plugin};
 use alchemiser_worker::{
     BookStrategy, DECLARATIONS, Dispatcher, ExecutionHandler, Handler, NotificationHandler,
-    OpenStrategy, OrchestrationHandler, PortfolioHandler, StrategyHandler, flow,
+    OnFailure, OpenStrategy, OrchestrationHandler, PortfolioHandler, StrategyHandler, flow,
 };
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ const CONCURRENCY: usize = 4;
 pub struct Worker {
     pub routes: Arc<Routes>,
     strategies: Vec<Arc<BookStrategy>>,
+    on_failure: OnFailure,
     portfolio: Plugin,
     market: Arc<Market>,
 }
@@ -42,7 +43,8 @@ impl Worker {
             return Err(CommandFailure::usage("RoutesError", findings.join("\n")));
         }
         let mut plugins = Plugins::new(project)?;
-        let strategies = plugins.book()?;
+        let book = project.book()?;
+        let strategies = plugins.book(&book)?;
         for strategy in &strategies {
             // Parameters and files are read by the plugin, so a mistake in
             // them shows here.
@@ -69,6 +71,7 @@ impl Worker {
         Ok(Self {
             routes,
             strategies,
+            on_failure: book.on_failure,
             portfolio,
             market: machine::market(&project.data(data))?,
         })
@@ -104,6 +107,7 @@ impl Worker {
         let handlers: Vec<Arc<dyn Handler>> = vec![
             Arc::new(StrategyHandler::new(
                 self.strategies.clone(),
+                self.on_failure,
                 machine::source(&self.market),
                 blobs.clone(),
                 settings.strategy.workers,

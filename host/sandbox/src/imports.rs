@@ -3,7 +3,7 @@
 
 use crate::bindings::strategy::alchemiser::plugin::{explain, log, market, types};
 use crate::error::{Failure, Limit};
-use crate::explanation::{Collector, ExplanationDetail, Place, Score};
+use crate::explanation::{Collector, ExplanationDetail, Part, Place, Score};
 use crate::limiter::Limiter;
 use crate::settings::{Limits, LogLevel};
 use crate::text::clip_line;
@@ -269,7 +269,7 @@ impl explain::Host for State {
         right: f64,
         holds: bool,
     ) -> Result<()> {
-        let detail = ExplanationDetail::Condition { left, right, holds };
+        let detail = ExplanationDetail::condition(left, right, holds);
         self.explanation
             .add(depth, at.map(Place::from), &text, detail);
         Ok(())
@@ -290,7 +290,28 @@ impl explain::Host for State {
                 value: score.value,
             })
             .collect();
-        let detail = ExplanationDetail::Selection { ranking, chosen };
+        let detail = ExplanationDetail::selection(ranking, chosen);
+        self.explanation
+            .add(depth, at.map(Place::from), &text, detail);
+        Ok(())
+    }
+
+    fn division(
+        &mut self,
+        depth: u32,
+        at: Option<explain::Place>,
+        text: String,
+        parts: Vec<explain::Part>,
+    ) -> Result<()> {
+        let parts = parts
+            .into_iter()
+            .map(|part| Part {
+                name: clip_line(&part.name, LONGEST_NAME),
+                share: part.share,
+                measure: part.measure,
+            })
+            .collect();
+        let detail = ExplanationDetail::Division { parts };
         self.explanation
             .add(depth, at.map(Place::from), &text, detail);
         Ok(())

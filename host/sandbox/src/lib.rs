@@ -48,7 +48,9 @@ mod text;
 
 pub use componentize::{ComponentizeError, componentize};
 pub use error::{BadAnswer, Call, CallError, Failure, Limit, PluginError};
-pub use explanation::{Explain, Explanation, ExplanationDetail, ExplanationEntry, Place, Score};
+pub use explanation::{
+    Explain, Explanation, ExplanationDetail, ExplanationEntry, Margin, Part, Place, Score,
+};
 pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, inspect};
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};

@@ -12,6 +12,33 @@ pub struct Book {
     pub path: PathBuf,
     /// In the order of the file.
     pub entries: Vec<BookEntry>,
+    /// What is done when a strategy cannot answer.
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of the book when a strategy of it cannot answer. When none can,
+/// or the reason may pass, the workflow never goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The workflow fails, and nothing is traded.
+    #[default]
+    Fail,
+    /// What the strategy would have held stays uninvested.
+    Cash,
+    /// The others get its share, in proportion to theirs.
+    Redistribute {
+        /// The largest share that may be moved so, of all failed strategies
+        /// together. Beyond it the workflow fails.
+        limit: Weight,
+    },
+}
+
+impl OnFailure {
+    /// The limit of a book that names none: 0.10.
+    fn default_limit() -> Weight {
+        // A tenth lies within 0–1.
+        Weight::new(Decimal::new(10, 2)).unwrap_or(Weight::ZERO)
+    }
 }
 
 /// A strategy of the book.
@@ -67,9 +94,14 @@ pub enum BookError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BookFile {
+    on_failure: Option<Spanned<String>>,
+    max_failed_weight: Option<Spanned<DecimalFile>>,
     #[serde(default)]
     strategy: Vec<Spanned<EntryFile>>,
 }
+
+#[derive(Deserialize)]
+struct DecimalFile(#[serde(with = "decimal_text")] Decimal);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +136,8 @@ impl Book {
             let offset = error.span().map_or(0, |span| span.start);
             wrong(offset, alchemiser_suggest::with_advice(error.message()))
         })?;
+        let on_failure = on_failure(file.on_failure, file.max_failed_weight)
+            .map_err(|(offset, message)| wrong(offset, message))?;
 
         let mut entries: Vec<BookEntry> = Vec::new();
         let mut total = Decimal::ZERO;
@@ -132,6 +166,7 @@ impl Book {
         Ok(Self {
             path: path.to_owned(),
             entries,
+            on_failure,
         })
     }
 
@@ -146,6 +181,46 @@ impl Book {
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
+}
+
+/// What is wrong with it comes with its place.
+fn on_failure(
+    name: Option<Spanned<String>>,
+    limit: Option<Spanned<DecimalFile>>,
+) -> Result<OnFailure, (usize, String)> {
+    const NAMES: [&str; 3] = ["fail", "cash", "redistribute"];
+    let policy = match name.as_ref().map(|name| name.as_ref().as_str()) {
+        None | Some("fail") => OnFailure::Fail,
+        Some("cash") => OnFailure::Cash,
+        Some("redistribute") => OnFailure::Redistribute {
+            limit: OnFailure::default_limit(),
+        },
+        Some(unknown) => {
+            let message = format!(
+                "there is no `on_failure = \"{}\"`; {}",
+                unknown.escape_debug(),
+                alchemiser_suggest::instead_of(unknown, &NAMES)
+            );
+            return Err((name.map_or(0, |name| name.span().start), message));
+        }
+    };
+    let Some(limit) = limit else {
+        return Ok(policy);
+    };
+    let offset = limit.span().start;
+    if !matches!(policy, OnFailure::Redistribute { .. }) {
+        let message = "`max_failed_weight` limits `on_failure = \"redistribute\"`, which the book \
+                       does not have";
+        return Err((offset, message.to_owned()));
+    }
+    let DecimalFile(limit) = limit.into_inner();
+    let within = Weight::new(limit).ok().filter(|limit| !limit.is_zero());
+    within
+        .map(|limit| OnFailure::Redistribute { limit })
+        .ok_or_else(|| {
+            let message = format!("`max_failed_weight` {limit} is not above 0 and at most 1");
+            (offset, message)
+        })
 }
 
 fn check(entry: EntryFile) -> Result<BookEntry, String> {
@@ -243,8 +318,44 @@ mod tests {
     }
 
     #[test]
+    fn a_book_says_what_a_failure_leads_to() {
+        let redistribute = |limit| OnFailure::Redistribute {
+            limit: Weight::new(limit).unwrap(),
+        };
+        for (keys, expected) in [
+            ("", OnFailure::Fail),
+            ("on_failure = \"fail\"", OnFailure::Fail),
+            ("on_failure = \"cash\"", OnFailure::Cash),
+            (
+                "on_failure = \"redistribute\"",
+                redistribute(Decimal::new(1, 1)),
+            ),
+            (
+                "on_failure = \"redistribute\"\nmax_failed_weight = 0.25",
+                redistribute(Decimal::new(25, 2)),
+            ),
+        ] {
+            let strategy = "[[strategy]]\nname = \"a\"\nweight = 1\nplugin = \"m\"\n";
+            let book = parse(&format!("{keys}\n{strategy}")).unwrap();
+            assert_eq!(book.on_failure, expected, "{keys}");
+        }
+    }
+
+    #[test]
     fn mistakes_have_a_place_and_a_remedy() {
         for (text, message) in [
+            (
+                "\non_failure = \"csh\"\n",
+                "book.toml:2: there is no `on_failure = \"csh\"`; did you mean `cash`?",
+            ),
+            (
+                "on_failure = \"cash\"\nmax_failed_weight = 0.2\n",
+                "book.toml:2: `max_failed_weight` limits `on_failure = \"redistribute\"`",
+            ),
+            (
+                "max_failed_weight = 1.5\non_failure = \"redistribute\"\n",
+                "book.toml:1: `max_failed_weight` 1.5 is not above 0 and at most 1",
+            ),
             ("", "book.toml:1: the book is empty"),
             (
                 "[[strategy]]\nname = \"a\"\nwieght = 1\n",

@@ -1,6 +1,7 @@
 //! The book's strategies made one portfolio.
 
-use alchemiser_events::{Decimal, StrategyName, Symbol, Weight};
+use crate::book::OnFailure;
+use alchemiser_events::{Decimal, StrategyName, StrategyStatus, Symbol, Weight};
 use rust_decimal::RoundingStrategy;
 use std::collections::BTreeMap;
 
@@ -20,6 +21,65 @@ pub struct Consolidated {
 pub struct ConsolidationError {
     symbol: Symbol,
     sum: Decimal,
+}
+
+/// Too little of the book answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShareError {
+    /// The book goes on only with all its strategies.
+    #[error("the book goes on only if every strategy answers")]
+    Failed,
+    /// To go on would be to sell everything.
+    #[error("no strategy of the book answered")]
+    NothingAnswered,
+    /// More failed than may be redistributed.
+    #[error(
+        "{failed} of the portfolio belongs to strategies that failed, and the book redistributes \
+         at most {limit} (`max_failed_weight`)"
+    )]
+    AboveLimit {
+        /// The shares that failed, added up.
+        failed: Decimal,
+        /// The largest that may.
+        limit: Weight,
+    },
+}
+
+/// What share of the portfolio each strategy of a book decides on, once it is
+/// known which of them answered; in the order of `book`. Those that did not
+/// have none.
+pub fn effective_shares(
+    book: &[(Weight, StrategyStatus)],
+    on_failure: OnFailure,
+) -> Result<Vec<Weight>, ShareError> {
+    let sum = |status| -> Decimal {
+        let shares = book.iter().filter(|(_, found)| *found == status);
+        shares.map(|(share, _)| share.decimal()).sum()
+    };
+    let (answered, failed) = (sum(StrategyStatus::Ok), sum(StrategyStatus::Failed));
+    let scale = |share: Decimal| match on_failure {
+        // The product comes first, so that a sole survivor gets the whole.
+        OnFailure::Redistribute { .. } => share * (answered + failed) / answered,
+        OnFailure::Fail | OnFailure::Cash => share,
+    };
+    match on_failure {
+        _ if failed.is_zero() => {}
+        OnFailure::Fail => return Err(ShareError::Failed),
+        _ if answered.is_zero() => return Err(ShareError::NothingAnswered),
+        OnFailure::Redistribute { limit } if failed > limit.decimal() => {
+            return Err(ShareError::AboveLimit { failed, limit });
+        }
+        OnFailure::Cash | OnFailure::Redistribute { .. } => {}
+    }
+    let share = |(share, status): &(Weight, StrategyStatus)| match status {
+        StrategyStatus::Failed => Weight::ZERO,
+        StrategyStatus::Ok if failed.is_zero() => *share,
+        // A share of a whole that is at most 1 is within 0–1.
+        StrategyStatus::Ok => {
+            Weight::new(scale(share.decimal()).min(Decimal::ONE)).unwrap_or(*share)
+        }
+    };
+    Ok(book.iter().map(share).collect())
 }
 
 /// Decimals of a target weight.
@@ -184,7 +244,82 @@ mod tests {
         assert_eq!(consolidate(&[none]).unwrap(), Consolidated::default());
     }
 
+    use StrategyStatus::{Failed, Ok as Answered};
+
+    fn shares(
+        book: &[(&str, StrategyStatus)],
+        on_failure: OnFailure,
+    ) -> Result<Vec<String>, String> {
+        let book: Vec<_> = book
+            .iter()
+            .map(|(share, status)| (weight(share), *status))
+            .collect();
+        let shares = effective_shares(&book, on_failure).map_err(|error| error.to_string())?;
+        Ok(shares.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn failures_lead_to_what_the_book_says() {
+        let redistribute = |limit| OnFailure::Redistribute {
+            limit: weight(limit),
+        };
+        let one_failed = [("0.5", Answered), ("0.1", Failed), ("0.3", Answered)];
+        let all_answered = [("0.5", Answered), ("0.4", Answered)];
+        for on_failure in [OnFailure::Fail, OnFailure::Cash, redistribute("0.1")] {
+            assert_eq!(shares(&all_answered, on_failure).unwrap(), ["0.5", "0.4"]);
+            let none = shares(&[("0.1", Failed)], on_failure);
+            assert!(none.is_err());
+        }
+        assert!(shares(&one_failed, OnFailure::Fail).is_err());
+        assert_eq!(
+            shares(&one_failed, OnFailure::Cash).unwrap(),
+            ["0.5", "0", "0.3"]
+        );
+        // The book as a whole keeps its 0.9.
+        assert_eq!(
+            shares(&one_failed, redistribute("0.1")).unwrap(),
+            ["0.5625", "0", "0.3375"]
+        );
+        assert_eq!(
+            shares(&one_failed, redistribute("0.09")).unwrap_err(),
+            "0.1 of the portfolio belongs to strategies that failed, and the book redistributes \
+             at most 0.09 (`max_failed_weight`)"
+        );
+        assert_eq!(
+            shares(&[("0.07", Answered), ("0.03", Failed)], redistribute("1")).unwrap(),
+            ["0.1", "0"]
+        );
+    }
+
     proptest! {
+        #[test]
+        fn redistribution_keeps_the_sum_and_the_proportions(
+            parts in prop::collection::vec((1_u32..1000, any::<bool>()), 1..8),
+        ) {
+            let total: u32 = parts.iter().map(|(part, _)| part).sum();
+            let book: Vec<_> = parts
+                .iter()
+                .map(|(part, answered)| {
+                    let share = Decimal::from(*part) / Decimal::from(total);
+                    let status = if *answered { Answered } else { Failed };
+                    (Weight::new(share).unwrap(), status)
+                })
+                .collect();
+            prop_assume!(parts.iter().any(|(_, answered)| *answered));
+            let on_failure = OnFailure::Redistribute { limit: Weight::ONE };
+            let shares = effective_shares(&book, on_failure).unwrap();
+            let sum = |shares: &[Weight]| -> Decimal { shares.iter().map(|share| share.decimal()).sum() };
+            let whole: Decimal = book.iter().map(|(share, _)| share.decimal()).sum();
+            prop_assert!((sum(&shares) - whole).abs() < Decimal::new(1, 20));
+            prop_assert!(shares.iter().zip(&book).all(|(share, (_, status))| share.is_zero() == (*status == Failed)));
+
+            // Order does not matter.
+            let reversed: Vec<_> = book.iter().copied().rev().collect();
+            let mut back = effective_shares(&reversed, on_failure).unwrap();
+            back.reverse();
+            prop_assert_eq!(back, shares);
+        }
+
         #[test]
         fn targets_add_up_and_order_does_not_matter(
             parts in prop::collection::vec((1_u32..1000, prop::collection::vec(0_u32..1000, 1..6)), 1..6),

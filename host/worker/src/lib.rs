@@ -24,9 +24,11 @@ mod redrive;
 mod settings;
 mod workflow;
 
-pub use book::{Book, BookEntry, BookError, StrategySource};
+pub use book::{Book, BookEntry, BookError, OnFailure, StrategySource};
 pub use command::{StartCommand, Started, start_workflow};
-pub use consolidation::{Consolidated, ConsolidationError, consolidate};
+pub use consolidation::{
+    Consolidated, ConsolidationError, ShareError, consolidate, effective_shares,
+};
 pub use dispatcher::{Dispatched, Dispatcher};
 pub use evaluation::{BookStrategy, EvaluationError, Evaluator, OpenStrategy};
 pub use failure::Failure;

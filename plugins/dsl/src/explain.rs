@@ -5,10 +5,11 @@
 
 use crate::evaluate::Evaluator;
 use crate::failure::Outcome;
-use crate::program::{Call, Condition, Edge, Operand, Operation, Position, Program, Selection};
+use crate::program::{
+    Call, Condition, Edge, NodeId, Operand, Operation, Position, Program, Selection,
+};
 use alchemiser_indicators::Specification;
-use alchemiser_sdk::{Place, Score};
-use std::fmt::Write;
+use alchemiser_sdk::{Part, Place, Score};
 
 impl Evaluator<'_> {
     /// Tells the market how the weights came about. It ends where the
@@ -28,12 +29,20 @@ impl Evaluator<'_> {
                 self.note(depth, part.position, &text);
                 self.explain_parts(part, edges, depth + 1)
             }
-            Operation::Equal | Operation::Specified | Operation::Vector => {
+            Operation::Equal => {
+                let share = 1.0 / edges.len() as f64;
+                let shares = std::iter::repeat_n(share, edges.len());
+                let depth = self.explain_shares(part, "(weight-equal …)", shares, depth);
                 self.explain_parts(part, edges, depth)
             }
+            Operation::Specified => {
+                let shares = program.shares(part.node).iter().copied();
+                let depth = self.explain_shares(part, "(weight-specified …)", shares, depth);
+                self.explain_parts(part, edges, depth)
+            }
+            Operation::Vector => self.explain_parts(part, edges, depth),
             Operation::InverseVolatility(volatility) => {
-                let text = self.shares_text(part, volatility)?;
-                self.note(depth, part.position, &text);
+                self.explain_sizings(part, volatility, depth)?;
                 self.explain_parts(part, edges, depth + 1)
             }
             Operation::If(condition) => {
@@ -125,18 +134,55 @@ impl Evaluator<'_> {
             .collect())
     }
 
-    fn shares_text(&mut self, part: Edge, volatility: Specification) -> Outcome<String> {
-        let sizings = self.sizings(part.node, volatility, self.as_of)?;
-        let mut text = format!("shares inverse to {volatility}:");
-        for (index, sizing) in sizings.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            let name = self.program.name(sizing.unit.node);
-            let percent = 100.0 * sizing.share;
-            let volatility = sizing.volatility;
-            // Writing to a text cannot fail.
-            let _ = write!(text, "{comma} {name} {percent:.2} % ({volatility:.4})");
+    /// Explains shares that the file gives, and answers how deep the parts are.
+    /// The share of an only part goes without saying.
+    fn explain_shares(
+        &self,
+        whole: Edge,
+        text: &str,
+        shares: impl Iterator<Item = f64>,
+        depth: u32,
+    ) -> u32 {
+        let edges = self.program.edges(whole.node);
+        if edges.len() < 2 {
+            return depth;
         }
-        Ok(text)
+        let parts: Vec<Part> = edges
+            .iter()
+            .zip(shares)
+            .map(|(edge, share)| self.part(edge.node, share, None))
+            .collect();
+        let place = self.place(whole.position);
+        self.market
+            .explain_division(depth, Some(place), text, &parts);
+        depth + 1
+    }
+
+    /// Explains shares that follow from volatilities.
+    fn explain_sizings(
+        &mut self,
+        whole: Edge,
+        volatility: Specification,
+        depth: u32,
+    ) -> Outcome<()> {
+        let sizings = self.sizings(whole.node, volatility, self.as_of)?;
+        let parts: Vec<Part> = sizings
+            .iter()
+            .map(|sizing| self.part(sizing.unit.node, sizing.share, Some(sizing.volatility)))
+            .collect();
+        let text = inverse_volatility_text(volatility);
+        let place = self.place(whole.position);
+        self.market
+            .explain_division(depth, Some(place), &text, &parts);
+        Ok(())
+    }
+
+    fn part(&self, node: NodeId, share: f64, measure: Option<f64>) -> Part {
+        Part {
+            name: self.program.name(node).to_owned(),
+            share,
+            measure,
+        }
     }
 
     fn note(&self, depth: u32, position: Position, text: &str) {
@@ -157,7 +203,7 @@ fn within(parent: Edge, edge: Edge) -> Edge {
 }
 
 /// A condition as it would be written.
-fn condition_text(program: &Program, condition: Condition) -> String {
+pub(crate) fn condition_text(program: &Program, condition: Condition) -> String {
     format!(
         "({} {} {})",
         condition.comparison.name(),
@@ -187,8 +233,14 @@ fn indicator_text(specification: Specification, argument: &str) -> String {
     }
 }
 
+/// A `weight-inverse-volatility` as it would be written, without its parts.
+pub(crate) fn inverse_volatility_text(volatility: Specification) -> String {
+    let window = volatility.window().unwrap_or_default();
+    format!("(weight-inverse-volatility {window} …)")
+}
+
 /// A filter as it would be written, without its candidates.
-fn filter_text(score: Specification, selection: Selection) -> String {
+pub(crate) fn filter_text(score: Specification, selection: Selection) -> String {
     let score = indicator_text(score, "");
     match selection {
         Selection::All => format!("(filter {score} …)"),

@@ -12,6 +12,9 @@
 //! into its canonical form (`canonical`) and explains it if anybody wants to
 //! know (`explain`).
 //!
+//! Authors have `lint`, `format` and [`Dsl::outline`], which look at the text
+//! alone.
+//!
 //! Errors have the classes `ParseError`, `UnknownOperator` and `ArgumentError`
 //! when a file is loaded, and `NoData`, `InsufficientHistory`, `NonFinite` and
 //! `EmptyPortfolio` when it is evaluated; all with line and column.
@@ -21,10 +24,13 @@ mod check;
 mod evaluate;
 mod explain;
 mod failure;
+mod format;
 mod history;
+mod lint;
 mod memo;
 mod mix;
 mod operator;
+mod outline;
 mod problem;
 mod program;
 mod quotes;
@@ -39,6 +45,9 @@ use alchemiser_sdk::{
     Error, Files, Market, Requirement, Result, Session, Strategy, Weight, export_strategy,
 };
 use evaluate::{Evaluator, State};
+pub use format::format;
+pub use lint::{Finding, Severity, lint};
+pub use outline::{Part, PartKind};
 use program::Program;
 use std::rc::Rc;
 
@@ -65,6 +74,12 @@ impl Dsl {
         let program = check::check(tree)?;
         let state = State::new(&program);
         Ok(Self { program, state })
+    }
+
+    /// The parts of the strategy in the order of the text, the whole first.
+    #[must_use]
+    pub fn outline(&self) -> Vec<Part> {
+        outline::outline(&self.program)
     }
 }
 

@@ -394,7 +394,7 @@ fn is_form_start(byte: u8) -> bool {
         || matches!(byte, b'(' | b'[' | b'{' | b'"' | b':')
 }
 
-fn is_delimiter(byte: u8) -> bool {
+pub(crate) fn is_delimiter(byte: u8) -> bool {
     matches!(
         byte,
         b' ' | b'\t'

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use alchemiser_sdk::testing::{Explanation, TestMarket};
-use alchemiser_sdk::{Place, Requirement, Score, Strategy};
+use alchemiser_sdk::{Part, Place, Requirement, Score, Strategy};
 use dsl::Dsl;
 
 fn read(text: &str) -> Dsl {
@@ -286,12 +286,25 @@ fn explanations_follow_the_path_taken() {
         let text = text.to_owned();
         Some(Explanation::Note { depth, at, text })
     };
+    let Some(Explanation::Division {
+        depth, at, parts, ..
+    }) = explanations.next()
+    else {
+        panic!("the shares of the whole come first");
+    };
+    assert_eq!((depth, at), (0, place(2, 3)));
+    let halves = ["if", "weight-inverse-volatility"].map(|name| Part {
+        name: name.to_owned(),
+        share: 0.5,
+        measure: None,
+    });
+    assert_eq!(parts, halves);
     let text = "(> (current-price \"A\") 100)";
     assert_eq!(
         explanations.next(),
-        condition(0, place(3, 9), text, 106.0, 100.0, true)
+        condition(1, place(3, 9), text, 106.0, 100.0, true)
     );
-    assert_eq!(explanations.next(), note(1, place(4, 7), "group \"up\""));
+    assert_eq!(explanations.next(), note(2, place(4, 7), "group \"up\""));
     let Some(Explanation::Selection {
         depth,
         at,
@@ -302,7 +315,7 @@ fn explanations_follow_the_path_taken() {
     else {
         panic!("the filter comes next");
     };
-    assert_eq!((depth, at, chosen), (2, place(5, 9), 1));
+    assert_eq!((depth, at, chosen), (3, place(5, 9), 1));
     assert_eq!(
         text,
         "(filter (cumulative-return {:window 4}) (select-top 1) …)"
@@ -311,14 +324,30 @@ fn explanations_follow_the_path_taken() {
     assert_eq!(names, ["rest", "A", "fall"]);
     assert!((ranking[0].value - 100.0 * (57.0 / 53.0 - 1.0)).abs() < 1e-9);
     // Only the unit taken is followed.
-    assert_eq!(explanations.next(), note(3, place(7, 12), "group \"rest\""));
+    assert_eq!(explanations.next(), note(4, place(7, 12), "group \"rest\""));
     assert_eq!(
         explanations.next(),
-        condition(4, place(7, 30), "(< 1 2)", 1.0, 2.0, true)
+        condition(5, place(7, 30), "(< 1 2)", 1.0, 2.0, true)
     );
-    let text = "shares inverse to stdev-return 2: A 3.30 % (0.6733), B 96.70 % (0.0230)";
-    let last = explanations.next();
-    assert_eq!(last, note(0, place(10, 5), text), "{last:?}");
+    let Some(Explanation::Division {
+        depth,
+        at,
+        text,
+        parts,
+    }) = explanations.next()
+    else {
+        panic!("the shares by volatility come last");
+    };
+    assert_eq!((depth, at), (1, place(10, 5)));
+    assert_eq!(text, "(weight-inverse-volatility 2 …)");
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|part| {
+            let measure = part.measure.unwrap();
+            format!("{} {:.4} of {measure:.4}", part.name, part.share)
+        })
+        .collect();
+    assert_eq!(parts, ["A 0.0330 of 0.6733", "B 0.9670 of 0.0230"]);
     assert_eq!(explanations.next(), None);
 }
 
@@ -334,5 +363,5 @@ fn explanations_end_where_the_evaluation_failed() {
         .iter()
         .map(|explanation| explanation.text().to_owned())
         .collect();
-    assert_eq!(texts, ["(> 1 2)", "group \"g\""]);
+    assert_eq!(texts, ["(> 1 2)", "(weight-equal …)", "group \"g\""]);
 }

@@ -15,7 +15,7 @@ mod strategy;
 pub mod testing;
 
 pub use error::{Error, Place, Result};
-pub use market::{Market, Score, Series, Session, SymbolHandle};
+pub use market::{Market, Part, Score, Series, Session, SymbolHandle};
 pub use portfolio::Portfolio;
 pub use strategy::{Files, Requirement, Strategy, Weight, parse_parameters};
 

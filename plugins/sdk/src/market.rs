@@ -22,6 +22,17 @@ pub struct Score {
     pub value: f64,
 }
 
+/// A part of a portfolio, for [`Market::explain_division`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Symbol or name of the part.
+    pub name: String,
+    /// Its share of the whole, 0 to 1.
+    pub share: f64,
+    /// What the share was computed from, such as a volatility, if anything.
+    pub measure: Option<f64>,
+}
+
 /// Prices and indicators up to the session under evaluation.
 ///
 /// Implemented by the host for a running plugin and by
@@ -81,6 +92,9 @@ pub trait Market {
         _chosen: u32,
     ) {
     }
+
+    /// Explains how a portfolio is divided into parts.
+    fn explain_division(&self, _depth: u32, _at: Option<Place>, _text: &str, _parts: &[Part]) {}
 
     /// Explains anything else.
     fn explain_note(&self, _depth: u32, _at: Option<Place>, _text: &str) {}
@@ -167,6 +181,18 @@ impl Market for HostMarket {
             })
             .collect();
         explain::selection(depth, at.map(Into::into), text, &ranking, chosen);
+    }
+
+    fn explain_division(&self, depth: u32, at: Option<Place>, text: &str, parts: &[Part]) {
+        let parts: Vec<explain::Part> = parts
+            .iter()
+            .map(|part| explain::Part {
+                name: part.name.clone(),
+                share: part.share,
+                measure: part.measure,
+            })
+            .collect();
+        explain::division(depth, at.map(Into::into), text, &parts);
     }
 
     fn explain_note(&self, depth: u32, at: Option<Place>, text: &str) {

@@ -44,7 +44,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use crate::error::{Error, Place, Result};
-use crate::market::{Market, Score, Series, Session, SymbolHandle};
+use crate::market::{Market, Part, Score, Series, Session, SymbolHandle};
 use crate::strategy::{Requirement, Strategy, Weight};
 use alchemiser_indicators::{EvaluationError, Indicator, Specification};
 use std::cell::RefCell;
@@ -107,6 +107,17 @@ pub enum Explanation {
         /// How many of them were taken.
         chosen: u32,
     },
+    /// [`Market::explain_division`]
+    Division {
+        /// Nesting.
+        depth: u32,
+        /// Place in a strategy file.
+        at: Option<Place>,
+        /// What divides.
+        text: String,
+        /// The parts, in the order in which they were given.
+        parts: Vec<Part>,
+    },
     /// [`Market::explain_note`]
     Note {
         /// Nesting.
@@ -125,6 +136,7 @@ impl Explanation {
         match self {
             Self::Condition { text, .. }
             | Self::Selection { text, .. }
+            | Self::Division { text, .. }
             | Self::Note { text, .. } => text,
         }
     }
@@ -447,6 +459,15 @@ impl Market for AsOf<'_> {
             text: text.to_owned(),
             ranking: ranking.to_vec(),
             chosen,
+        });
+    }
+
+    fn explain_division(&self, depth: u32, at: Option<Place>, text: &str, parts: &[Part]) {
+        self.explanations.borrow_mut().push(Explanation::Division {
+            depth,
+            at,
+            text: text.to_owned(),
+            parts: parts.to_vec(),
         });
     }
 

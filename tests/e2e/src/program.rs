@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
@@ -53,6 +53,23 @@ impl Alchemiser {
         let mut command = self.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = child.spawn().expect("the binary can be executed");
+        finish(child, format!("{command:?}"))
+    }
+
+    /// Runs it to its end on what it reads from stdin.
+    pub fn call_with<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Finished {
+        let mut command = self.command(arguments);
+        let command = command.stdin(Stdio::piped());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("the binary can be executed");
+        let mut stdin = child.stdin.take().expect("it is a pipe");
+        // Whoever has seen enough may close it.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
         finish(child, format!("{command:?}"))
     }
 

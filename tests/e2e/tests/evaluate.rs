@@ -98,6 +98,38 @@ fn strategies_and_dates() {
     }
 }
 
+/// However the work is divided, the lines are those that each date has by itself.
+#[test]
+fn many_targets_and_dates_at_once() {
+    let alchemiser = Alchemiser::shipped();
+    let lines = |targets: &[&str], from: &str, to: &str| {
+        let range = ["--from", from, "--to", to, "--json"];
+        let arguments = [&["evaluate"], targets, &range[..]].concat();
+        alchemiser.call(arguments).exits(0).stdout
+    };
+    let targets = ["balance", "strategies/trend.clj", "momentum"];
+    let together = lines(&targets, "2014-01-02", "2022-12-28");
+    assert_eq!(together, lines(&targets, "2014-01-02", "2022-12-28"));
+    let mut apart = String::new();
+    for target in targets {
+        for year in 2014..=2022 {
+            apart += &lines(
+                &[target],
+                &format!("{year}-01-01"),
+                &format!("{year}-12-28"),
+            );
+            if year < 2022 {
+                apart += &lines(
+                    &[target],
+                    &format!("{year}-12-29"),
+                    &format!("{year}-12-31"),
+                );
+            }
+        }
+    }
+    assert_eq!(together, apart);
+}
+
 /// As of a day without a session it is the session before that counts.
 #[test]
 fn any_day_will_do() {

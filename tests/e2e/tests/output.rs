@@ -272,13 +272,18 @@ fn example_project() -> Project {
     project.write("my-idea.clj", trend);
     let momentum = std::fs::read(e2e::plugins().join("momentum.wasm")).unwrap();
     project.write("target/plugins/momentum.wasm", momentum);
+    let event = r#"{"source":"alchemiser.strategy","detail-type":"SignalGenerated","detail":{}}"#;
+    project.write("event.json", event);
+    let case = format!(r#"{{"name":"signals","event":{event},"targets":["portfolio"]}}"#);
+    project.write("cases.jsonl", case);
     project
 }
 
 /// Types a line of an example, without the program's name.
 #[track_caller]
 fn type_in(project: &Project, line: &str) {
-    let done = project.alchemiser().call(line.split_whitespace());
+    let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+    let done = project.alchemiser().call(words);
     assert_eq!(done.status.code(), Some(0), "{done:#?}");
 }
 
@@ -299,8 +304,9 @@ fn each_command_has_an_example_that_works() {
             };
             typed += 1;
             assert!(line.starts_with(&command), "{line}");
-            // An id cannot be known beforehand, and building takes minutes.
-            if !line.contains('…') && !line.starts_with("plugin build") {
+            // An id cannot be known beforehand, building takes minutes, and
+            // pipes are the shell's.
+            if !line.contains(['…', '<', '>']) && !line.starts_with("plugin build") {
                 type_in(&project, line);
             }
         }
@@ -326,8 +332,8 @@ fn the_readme_can_be_typed() {
     let mut typed = 0;
     for line in readme() {
         if let Some(arguments) = line.strip_prefix("alchemiser ") {
-            // What needs files of one's own, or compiles, is not typed here.
-            if arguments.contains("~/") || arguments.starts_with("plugin build") {
+            // What needs files of one's own or an id, or compiles, is not typed here.
+            if arguments.contains(['~', '…']) || arguments.starts_with("plugin build") {
                 continue;
             }
             let trial = trial.path().to_str().unwrap();

@@ -209,6 +209,14 @@ fn books() {
             "an unknown table",
             "[[strategies]]\nname = \"mine\"\n".to_owned(),
         ),
+        (
+            "an unknown policy",
+            format!("on_failure = \"skip\"\n{}", book("file = \"trend.clj\"")),
+        ),
+        (
+            "a limit without its policy",
+            format!("max_failed_weight = 0.2\n{}", book("file = \"trend.clj\"")),
+        ),
         ("neither file nor plugin", book("")),
         (
             "no name",

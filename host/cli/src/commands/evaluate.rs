@@ -4,9 +4,10 @@ use super::dates;
 use crate::arguments::{Arguments, Evaluate};
 use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::{self, Plugins};
-use crate::output::{Align, Table, fixed, percent};
+use crate::ordered::in_order;
+use crate::output::{Align, Table, fixed, percent, terminal_width};
 use crate::project::Project;
-use crate::reasons;
+use crate::reasons::{self, Detail};
 use alchemiser_events::{ErrorDetail, SessionDate, StrategyName};
 use alchemiser_market::Market;
 use alchemiser_sandbox::{Evaluation, Explain};
@@ -14,12 +15,16 @@ use alchemiser_worker::{BookStrategy, Evaluator, OpenStrategy};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// What a strategy said as of a date.
 type Answer = Result<Evaluation, ErrorDetail>;
 
-/// Prints one line for each strategy and date.
+/// Prints one line for each strategy and date: strategies in the order in which
+/// they are named, dates ascending.
 pub fn evaluate(command: &Evaluate, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
     let mut plugins = Plugins::new(&project)?;
@@ -31,48 +36,112 @@ pub fn evaluate(command: &Evaluate, arguments: &Arguments) -> CommandResult {
     let market = machine::market(&project.data(&command.data))?;
     let dates = dates::asked(&command.dates, market.calendar())?;
 
-    let explain = if command.explain {
-        Explain::Yes
-    } else {
-        Explain::No
+    let form = Form {
+        json: arguments.json,
+        explain: command.explain,
+        width: terminal_width(),
     };
-    let progress = progress(strategies.len() * dates.len());
-    let mut refused = false;
-    for strategy in strategies {
-        let name = strategy.entry.name.clone();
-        let show = |date: SessionDate, answer: &Answer| {
-            progress.suspend(|| {
-                if arguments.json {
-                    println!("{}", line(&name, date, answer, command.explain));
-                } else {
-                    print_text(&name, date, answer);
-                }
+    let progress = Progress::new(strategies.len() * dates.len());
+    let refused = AtomicBool::new(false);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    in_order(
+        jobs(&strategies, &dates, workers),
+        workers,
+        |job, write| {
+            let is_refused = job.evaluate(&market, form.explain, |date, answer| {
+                write(form.text(&job.strategy.entry.name, date, answer));
+                progress.step();
             });
-            progress.inc(1);
-        };
-        match OpenStrategy::open(strategy) {
-            Ok(opened) => {
-                let mut evaluator = opened.on(Arc::clone(&market));
-                for date in &dates {
-                    show(*date, &ask(&mut evaluator, &market, *date, explain));
-                }
-            }
-            // A strategy that is refused says so for each date: scripts count
-            // lines.
-            Err(error) => {
-                refused = true;
-                let answer = Err(error.detail());
-                for date in &dates {
-                    show(*date, &answer);
-                }
-            }
-        }
-    }
-    progress.finish_and_clear();
-    if refused {
+            refused.fetch_or(is_refused, Ordering::Relaxed);
+        },
+        |text| progress.print(text),
+    );
+    progress.bar.finish_and_clear();
+    if refused.into_inner() {
         Err(CommandFailure::RefusedAndReported)
     } else {
         Ok(())
+    }
+}
+
+/// Consecutive dates of one strategy.
+struct Job<'a> {
+    strategy: Arc<BookStrategy>,
+    dates: &'a [SessionDate],
+}
+
+/// One job for each strategy. A strategy goes on from one date to the next for
+/// much less than it needs to begin, so its dates are divided only where
+/// processors would idle.
+fn jobs<'a>(
+    strategies: &[Arc<BookStrategy>],
+    dates: &'a [SessionDate],
+    workers: usize,
+) -> Vec<Job<'a>> {
+    /// So many dates outweigh a beginning.
+    const FEWEST: usize = 250;
+
+    let parts = workers
+        .div_ceil(strategies.len().max(1))
+        .min(dates.len() / FEWEST)
+        .max(1);
+    let length = dates.len().div_ceil(parts).max(1);
+    strategies
+        .iter()
+        .flat_map(|strategy| {
+            dates.chunks(length).map(|dates| Job {
+                strategy: Arc::clone(strategy),
+                dates,
+            })
+        })
+        .collect()
+}
+
+impl Job<'_> {
+    /// Answers whether the strategy is refused. One that is says so for each
+    /// date, since scripts count lines.
+    fn evaluate(
+        &self,
+        market: &Arc<Market>,
+        explain: bool,
+        mut show: impl FnMut(SessionDate, &Answer),
+    ) -> bool {
+        let explain = if explain { Explain::Yes } else { Explain::No };
+        match OpenStrategy::open(Arc::clone(&self.strategy)) {
+            Ok(opened) => {
+                let mut evaluator = opened.on(Arc::clone(market));
+                for &date in self.dates {
+                    show(date, &ask(&mut evaluator, market, date, explain));
+                }
+                false
+            }
+            Err(error) => {
+                let answer = Err(error.detail());
+                for &date in self.dates {
+                    show(date, &answer);
+                }
+                true
+            }
+        }
+    }
+}
+
+/// How answers are shown.
+#[derive(Clone, Copy)]
+struct Form {
+    json: bool,
+    explain: bool,
+    width: Option<usize>,
+}
+
+impl Form {
+    /// An answer with its line end.
+    fn text(self, strategy: &StrategyName, date: SessionDate, answer: &Answer) -> String {
+        if self.json {
+            format!("{}\n", line(strategy, date, answer, self.explain))
+        } else {
+            text(strategy, date, answer, self.width)
+        }
     }
 }
 
@@ -119,6 +188,9 @@ fn line(strategy: &StrategyName, date: SessionDate, answer: &Answer, explain: bo
             line["weights"] = weights.into();
             if explain {
                 line["explanation"] = json!(evaluation.explanation.entries);
+                if evaluation.explanation.truncated {
+                    line["explanation_truncated"] = true.into();
+                }
             }
         }
         Err(error) => line["error"] = error_json(error),
@@ -126,29 +198,69 @@ fn line(strategy: &StrategyName, date: SessionDate, answer: &Answer, explain: bo
     line
 }
 
-fn print_text(strategy: &StrategyName, date: SessionDate, answer: &Answer) {
-    println!("{strategy} as of {date}");
-    match answer {
+fn text(
+    strategy: &StrategyName,
+    date: SessionDate,
+    answer: &Answer,
+    width: Option<usize>,
+) -> String {
+    let said = match answer {
         Ok(evaluation) => {
             let mut table = Table::new(&[Align::Left, Align::Right]);
             for (symbol, weight) in &evaluation.weights {
                 table.row([symbol.to_string(), percent(weight.decimal())]);
             }
-            if table.is_empty() {
-                println!("  nothing is held");
-            }
-            table.print();
-            reasons::print(&evaluation.explanation);
+            let nothing = if table.is_empty() {
+                "  nothing is held\n"
+            } else {
+                ""
+            };
+            let reasons = reasons::text(&evaluation.explanation, Detail::Full, width);
+            format!("{nothing}{table}{reasons}")
         }
-        Err(error) => println!("  {}: {}", error.class, error.message),
-    }
+        Err(error) => format!("  {}: {}\n", error.class, error.message),
+    };
+    format!("{strategy} as of {date}\n{said}")
 }
 
-/// A bar on stderr, if that is a terminal.
-fn progress(steps: usize) -> ProgressBar {
-    let steps = u64::try_from(steps).unwrap_or(u64::MAX);
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(10))
-        .with_style(style)
+/// A bar on stderr, if that is a terminal, once there is something to wait for.
+struct Progress {
+    bar: ProgressBar,
+    begin: Instant,
+    /// Whether lines and bar are on one screen.
+    is_among_lines: bool,
+}
+
+impl Progress {
+    /// What takes less is over before a bar could be read.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    fn new(steps: usize) -> Self {
+        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let hidden = ProgressDrawTarget::hidden();
+        Self {
+            bar: ProgressBar::with_draw_target(Some(steps), hidden).with_style(style),
+            begin: Instant::now(),
+            is_among_lines: std::io::stdout().is_terminal(),
+        }
+    }
+
+    fn step(&self) {
+        if self.bar.is_hidden() && self.begin.elapsed() > Self::PATIENCE {
+            self.bar
+                .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        }
+        self.bar.inc(1);
+    }
+
+    /// Prints on stdout; on a terminal above the bar.
+    fn print(&self, text: &str) {
+        if self.is_among_lines {
+            self.bar.suspend(|| print!("{text}"));
+        } else {
+            print!("{text}");
+        }
+    }
 }

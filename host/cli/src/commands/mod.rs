@@ -9,4 +9,5 @@ pub mod plugin;
 pub mod rules;
 pub mod run;
 mod state;
+pub mod strategy;
 pub mod workflow;

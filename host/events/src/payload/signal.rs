@@ -72,7 +72,9 @@ pub struct Signal {
     pub symbol: Symbol,
     /// How much of the portfolio, as in the consolidated portfolio.
     pub target_weight: Weight,
-    /// Each strategy's share of the book times its weight for the symbol.
+    /// Each strategy's share of the portfolio times its weight for the symbol.
+    /// That share is the book's, unless it took over some of a strategy that
+    /// could not answer.
     pub contributing: BTreeMap<StrategyName, Weight>,
     /// One line for people.
     pub reasoning: String,
@@ -87,7 +89,7 @@ pub struct ConsolidatedPortfolio {
     pub correlation_id: CorrelationId,
     /// The workflow's clock.
     pub timestamp: Timestamp,
-    /// Number of strategies.
+    /// Number of strategies that it is made of: those that answered.
     pub strategy_count: u32,
     /// Their names, in the order of the book.
     pub source_strategies: Vec<StrategyName>,

@@ -22,11 +22,7 @@ fn weights_explanation_and_log_come_out() {
     assert_eq!(entry.text, "AAPL above its average");
     assert_eq!(
         entry.detail,
-        ExplanationDetail::Condition {
-            left: 100.30,
-            right: 100.255,
-            holds: true
-        }
+        ExplanationDetail::condition(100.30, 100.255, true)
     );
     assert!(!evaluation.explanation.truncated);
 

@@ -1,16 +1,17 @@
 //! From prices to target weights: every strategy of the book, made one.
 
 use super::unexpected;
-use crate::consolidation::{Consolidated, consolidate};
+use crate::book::OnFailure;
+use crate::consolidation::{Consolidated, ShareError, consolidate, effective_shares};
 use crate::evaluation::{BookStrategy, EvaluationError, OpenStrategy, StrategyCall};
 use crate::failure::Failure;
-use crate::handler::{Context, Declaration, Handler, Outcome, Step};
+use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step};
 use crate::ports::Blobs;
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{
-    BlobReference, ConsolidatedPortfolio, ErrorDetail, Event, EventType, Payload, Signal,
-    SignalGenerated, SignalsData, Source, StrategyName, StrategyResult, StrategyStatus, Symbol,
-    Weight, WorkflowStep,
+    BlobReference, ConsolidatedPortfolio, ErrorDetail, Event, EventType, NotificationKind, Payload,
+    Signal, SignalGenerated, SignalsData, Source, StrategyName, StrategyResult, StrategyStatus,
+    Symbol, SystemNotificationRequested, Weight, WorkflowStep,
 };
 use alchemiser_market::{Market, PriceSource, Requirement, Session, Slice};
 use alchemiser_sandbox::{CallError, Evaluation, Explain};
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 /// Takes `WorkflowStarted`.
 pub struct StrategyHandler {
     strategies: Vec<Arc<BookStrategy>>,
+    on_failure: OnFailure,
     prices: Arc<dyn PriceSource>,
     blobs: Arc<dyn Blobs>,
     workers: usize,
@@ -37,7 +39,11 @@ impl StrategyHandler {
         steps: &[Step {
             takes: EventType::WorkflowStarted,
             expects: &[WorkflowState::Started],
-            emits: &[EventType::SignalGenerated, EventType::WorkflowFailed],
+            emits: &[
+                EventType::SignalGenerated,
+                EventType::SystemNotificationRequested,
+                EventType::WorkflowFailed,
+            ],
         }],
     };
 
@@ -45,12 +51,14 @@ impl StrategyHandler {
     /// them at a time; 0 is one for each processor.
     pub fn new(
         strategies: Vec<Arc<BookStrategy>>,
+        on_failure: OnFailure,
         prices: Arc<dyn PriceSource>,
         blobs: Arc<dyn Blobs>,
         workers: usize,
     ) -> Self {
         Self {
             strategies,
+            on_failure,
             prices,
             blobs,
             workers,
@@ -80,14 +88,18 @@ impl Handler for StrategyHandler {
         for (strategy, answer) in self.strategies.iter().zip(answers) {
             results.push(self.keep(strategy, answer, workflow).await?);
         }
-        if let Some(failed) = results.iter().find(|result| result.error.is_some()) {
-            return Err(strategy_failure(failed));
-        }
-        let signal = signal(results, workflow)?;
-        Ok(Outcome::emit(
-            Payload::SignalGenerated(signal),
-            Some(WorkflowState::Signals),
-        ))
+        let shares = self.shares(&results)?;
+        let warning = warning(&results, workflow);
+        let signal = Payload::SignalGenerated(signal(results, &shares, workflow)?);
+        Ok(Outcome {
+            emissions: [Some(signal), warning]
+                .into_iter()
+                .flatten()
+                .map(Emission::from)
+                .collect(),
+            next: Some(WorkflowState::Signals),
+            remark: None,
+        })
     }
 }
 
@@ -177,6 +189,28 @@ impl StrategyHandler {
         Ok(outputs)
     }
 
+    /// What share of the portfolio each strategy decides on.
+    fn shares(&self, results: &[StrategyResult]) -> Result<Vec<Weight>, Failure> {
+        let failed = || results.iter().filter(|result| result.error.is_some());
+        let is_retryable = |result: &StrategyResult| {
+            let error = result.error.as_ref();
+            error.is_some_and(|error| error.retryable)
+        };
+        // A strategy that may answer yet is asked again before its share goes
+        // elsewhere.
+        if let Some(busy) = failed().find(|result| is_retryable(result)) {
+            return Err(strategy_failure(busy, None));
+        }
+        let book: Vec<_> = results
+            .iter()
+            .map(|result| (result.weight, result.status))
+            .collect();
+        effective_shares(&book, self.on_failure).map_err(|error| match failed().next() {
+            Some(first) => strategy_failure(first, Some(error)),
+            None => Failure::permanent("BookError", error),
+        })
+    }
+
     /// Keeps question and explanation, so that the answer can be understood
     /// and asked for again.
     async fn keep(
@@ -235,9 +269,9 @@ impl StrategyHandler {
     }
 }
 
-/// One strategy that cannot answer stops the book: acting on the others would
-/// move its share elsewhere.
-fn strategy_failure(failed: &StrategyResult) -> Failure {
+/// A strategy that could not answer, and why the book does not go on without
+/// it, where that does not go without saying.
+fn strategy_failure(failed: &StrategyResult, why: Option<ShareError>) -> Failure {
     let name = &failed.strategy_id;
     let detail = failed.error.clone().unwrap_or_else(|| ErrorDetail {
         class: "EvaluationError".to_owned(),
@@ -249,18 +283,67 @@ fn strategy_failure(failed: &StrategyResult) -> Failure {
         .file
         .as_ref()
         .map_or_else(String::new, |file| format!(" ({file})"));
-    let message = format!("strategy `{name}`{file}: {}", detail.message);
+    let why = match why {
+        None | Some(ShareError::Failed) => String::new(),
+        Some(why) => format!("; {why}"),
+    };
+    let message = format!("strategy `{name}`{file}: {}{why}", detail.message);
     Failure::from(ErrorDetail { message, ..detail })
         .with("strategy", name)
         .with("inputs_sha256", failed.inputs_ref.sha256)
 }
 
-fn signal(results: Vec<StrategyResult>, workflow: &Workflow) -> Result<SignalGenerated, Failure> {
+/// The owner is to know of a book that goes on without some of its strategies.
+fn warning(results: &[StrategyResult], workflow: &Workflow) -> Option<Payload> {
+    let failed: Vec<String> = results
+        .iter()
+        .filter_map(|result| {
+            let error = result.error.as_ref()?;
+            let name = &result.strategy_id;
+            tracing::warn!(workflow = %workflow.correlation_id, strategy = %name,
+                class = error.class, error = error.message, "the book goes on without a strategy");
+            Some(format!(
+                "{name} ({} of the book): {}: {}",
+                result.weight, error.class, error.message
+            ))
+        })
+        .collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let subject = format!(
+        "{} of {} strategies failed in {}",
+        failed.len(),
+        results.len(),
+        workflow.correlation_id
+    );
+    let text_content = format!(
+        "The workflow goes on without them, as the book says (`on_failure`).\n{}\n",
+        failed.join("\n")
+    );
+    Some(Payload::SystemNotificationRequested(
+        SystemNotificationRequested {
+            notification_type: NotificationKind::Warning,
+            subject,
+            text_content,
+            recipient_override: None,
+        },
+    ))
+}
+
+fn signal(
+    results: Vec<StrategyResult>,
+    shares: &[Weight],
+    workflow: &Workflow,
+) -> Result<SignalGenerated, Failure> {
+    let answered = |(result, _): &(&StrategyResult, &Weight)| result.status == StrategyStatus::Ok;
     let answers: Vec<(StrategyName, Weight, BTreeMap<Symbol, Weight>)> = results
         .iter()
-        .map(|result| {
+        .zip(shares)
+        .filter(answered)
+        .map(|(result, share)| {
             let name = result.strategy_id.clone();
-            (name, result.weight, result.allocation.clone())
+            (name, *share, result.allocation.clone())
         })
         .collect();
     let Consolidated {
@@ -286,11 +369,8 @@ fn signal(results: Vec<StrategyResult>, workflow: &Workflow) -> Result<SignalGen
             target_allocations: targets,
             correlation_id: workflow.correlation_id.clone(),
             timestamp: workflow.clock,
-            strategy_count: results.len() as u32,
-            source_strategies: results
-                .iter()
-                .map(|result| result.strategy_id.clone())
-                .collect(),
+            strategy_count: answers.len() as u32,
+            source_strategies: answers.into_iter().map(|(name, _, _)| name).collect(),
         },
         signals_data: SignalsData {
             strategies: results,
