@@ -10,7 +10,7 @@
 //! (`#[inline(never)]`), so that the deepest legal file needs far less stack
 //! than a plugin has.
 
-use crate::canonical::{Holding, canonical};
+use crate::canonical::Holding;
 use crate::failure::{Failure, InPart, Outcome};
 use crate::history::History;
 use crate::memo::Memo;
@@ -20,7 +20,6 @@ use crate::quotes::{Quotes, Source};
 use crate::symbol::SymbolSet;
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::{Market, Session, Weight};
-use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -28,11 +27,12 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) quotes: Quotes,
-    pub(crate) histories: FxHashMap<NodeId, History>,
-    portfolios: Memo<Portfolio>,
+    /// By the node that is the body of units.
+    pub(crate) histories: Vec<Option<Box<History>>>,
+    portfolios: Memo<Rc<Portfolio>>,
     selections: Memo<Rc<[Edge]>>,
     /// By symbol, the portfolio that consists of it.
-    assets: Vec<Portfolio>,
+    assets: Vec<Rc<Portfolio>>,
     mixer: Mixer,
     /// Parts of the nodes that are being evaluated, innermost last.
     parts: Vec<Part>,
@@ -43,14 +43,14 @@ impl State {
     pub(crate) fn new(program: &Program) -> Self {
         let (nodes, symbols) = (program.len(), program.symbols().len());
         Self {
-            quotes: Quotes::new(symbols),
-            histories: FxHashMap::default(),
+            quotes: Quotes::new(program),
+            histories: std::iter::repeat_with(|| None).take(nodes).collect(),
             portfolios: Memo::new(nodes),
             selections: Memo::new(nodes),
             assets: program
                 .symbol_ids()
                 .map(|symbol| {
-                    Rc::from([Holding {
+                    Portfolio::new([Holding {
                         symbol,
                         weight: 1.0,
                     }])
@@ -95,7 +95,9 @@ impl<'a> Evaluator<'a> {
         let outcome = self.follow(root, self.as_of);
         self.state.portfolios.forget_past();
         self.state.selections.forget_past();
-        let canonical = canonical(&outcome?)
+        let portfolio = outcome?;
+        let canonical = portfolio
+            .canonical()
             .ok_or_else(|| Failure::non_finite("the sum of the weights".to_owned()))
             .in_part(root.position)?;
         let weight =
@@ -104,11 +106,14 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The portfolio of a part.
-    pub(crate) fn follow(&mut self, edge: Edge, session: Session) -> Outcome<Portfolio> {
-        self.portfolio(edge.node, session).in_part(edge.position)
+    pub(crate) fn follow(&mut self, edge: Edge, session: Session) -> Outcome<Rc<Portfolio>> {
+        let body = self.program.body(edge.node);
+        self.portfolio(body.node, session)
+            .in_part(edge.position.then(body.position))
     }
 
-    pub(crate) fn portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
+    /// The portfolio of a node that is its own body.
+    pub(crate) fn portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
         if !self.program.repeats(node) {
             return self.compute_portfolio(node, session);
         }
@@ -121,12 +126,12 @@ impl<'a> Evaluator<'a> {
         outcome
     }
 
-    fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
+    fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
         let edges = self.program.edges(node);
         match self.program.operation(node) {
             Operation::Asset(symbol) => {
                 let source = self.source();
-                self.state.quotes.expect_close(source, symbol, session)?;
+                self.state.quotes.close(source, symbol, session)?;
                 Ok(Rc::clone(&self.state.assets[symbol.index()]))
             }
             Operation::Group(_) => self.follow(edges[0], session),
@@ -162,7 +167,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn equal(&mut self, node: NodeId, edges: &[Edge], session: Session) -> Outcome<Portfolio> {
+    fn equal(&mut self, node: NodeId, edges: &[Edge], session: Session) -> Outcome<Rc<Portfolio>> {
         if edges.is_empty() {
             return Err(Failure::empty("there is nothing to hold here"));
         }
@@ -176,7 +181,7 @@ impl<'a> Evaluator<'a> {
         node: NodeId,
         shares: impl Iterator<Item = (f64, Edge)>,
         session: Session,
-    ) -> Outcome<Portfolio> {
+    ) -> Outcome<Rc<Portfolio>> {
         let first = self.state.parts.len();
         for (share, edge) in shares {
             match self.follow(edge, session) {
@@ -259,7 +264,7 @@ impl<'a> Evaluator<'a> {
         let source = self.source();
         match operand {
             Operand::Number(number) => Ok(number.value()),
-            Operand::Indicator(call) => self.state.quotes.indicator(source, call, session),
+            Operand::Indicator(call) => self.state.quotes.value(source, call, session),
         }
     }
 

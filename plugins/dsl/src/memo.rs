@@ -69,10 +69,16 @@ impl<T: Clone> Memo<T> {
         self.past[0].insert((node, session), outcome);
     }
 
-    /// Forgets earlier sessions, and returns their memory.
+    /// Forgets earlier sessions, and returns their memory if it is much.
     pub(crate) fn forget_past(&mut self) {
-        if !self.past[0].is_empty() {
-            self.past = Default::default();
+        const MUCH: usize = 1 << 12;
+
+        for generation in &mut self.past {
+            if generation.capacity() > MUCH {
+                *generation = FxHashMap::default();
+            } else {
+                generation.clear();
+            }
         }
     }
 }

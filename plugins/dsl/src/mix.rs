@@ -1,14 +1,43 @@
 //! Portfolios of portfolios.
 
-use crate::canonical::Holding;
+use crate::canonical::{Holding, canonical};
 use crate::program::{NodeId, SymbolId};
+use alchemiser_sdk::Session;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-/// Symbols and weights that add up to one, sorted by symbol.
-pub(crate) type Portfolio = Rc<[Holding]>;
+/// Symbols and weights that add up to one, and what follows from them. Made
+/// once and then handed around: equal portfolios of one node are mostly the
+/// very same.
+#[derive(Debug)]
+pub(crate) struct Portfolio {
+    /// Sorted by symbol.
+    holdings: Box<[Holding]>,
+    canonical: OnceCell<Option<Box<[Holding]>>>,
+    /// What it returned in the session that was asked for last.
+    pub(crate) returned: Cell<Option<(Session, f64)>>,
+}
+
+impl Portfolio {
+    pub(crate) fn new(holdings: impl Into<Box<[Holding]>>) -> Rc<Self> {
+        Rc::new(Self {
+            holdings: holdings.into(),
+            canonical: OnceCell::new(),
+            returned: Cell::new(None),
+        })
+    }
+
+    /// The canonical form; `None` if it has none.
+    pub(crate) fn canonical(&self) -> Option<&[Holding]> {
+        let canonical = self
+            .canonical
+            .get_or_init(|| canonical(&self.holdings).map(Vec::into_boxed_slice));
+        canonical.as_deref()
+    }
+}
 
 /// A portfolio and its share of another.
-pub(crate) type Part = (f64, Portfolio);
+pub(crate) type Part = (f64, Rc<Portfolio>);
 
 /// Adds up the parts of nodes.
 ///
@@ -26,7 +55,7 @@ pub(crate) struct Mixer {
 #[derive(Debug)]
 struct Mix {
     parts: Box<[Part]>,
-    sum: Portfolio,
+    sum: Rc<Portfolio>,
 }
 
 impl Mixer {
@@ -39,7 +68,7 @@ impl Mixer {
 
     /// The sum of a node's parts, each times its share. Weights of a symbol are
     /// added in the order of the parts.
-    pub(crate) fn mix(&mut self, node: NodeId, parts: &[Part]) -> Portfolio {
+    pub(crate) fn mix(&mut self, node: NodeId, parts: &[Part]) -> Rc<Portfolio> {
         if let [(_, only)] = parts {
             return Rc::clone(only);
         }
@@ -56,10 +85,10 @@ impl Mixer {
         }
     }
 
-    fn sum(&mut self, parts: &[Part]) -> Portfolio {
+    fn sum(&mut self, parts: &[Part]) -> Rc<Portfolio> {
         let mut symbols: Vec<SymbolId> = Vec::new();
         for (share, portfolio) in parts {
-            for holding in portfolio.iter() {
+            for holding in &portfolio.holdings {
                 let sum = &mut self.sums[holding.symbol.index()];
                 let weight = share * holding.weight;
                 if sum.is_nan() {
@@ -75,7 +104,7 @@ impl Mixer {
             symbol,
             weight: std::mem::replace(&mut self.sums[symbol.index()], f64::NAN),
         };
-        symbols.iter().map(holding).collect()
+        Portfolio::new(symbols.iter().map(holding).collect::<Box<[Holding]>>())
     }
 }
 

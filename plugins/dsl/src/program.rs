@@ -9,7 +9,7 @@ use crate::texts::{TextId, Texts};
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::Place;
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -28,6 +28,16 @@ impl NodeId {
 pub(crate) struct SymbolId(u32);
 
 impl SymbolId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An indicator on a symbol that a [`Program`] may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct CallId(pub(crate) u32);
+
+impl CallId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -119,7 +129,7 @@ impl Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operand {
     Number(Number),
-    Indicator(Call),
+    Indicator(CallId),
 }
 
 /// A number that can be looked up, by its bits.
@@ -158,8 +168,13 @@ pub(crate) struct Program {
     shares: Vec<f64>,
     places: Vec<Place>,
     symbols: Vec<String>,
+    calls: Vec<Call>,
+    /// The close of each symbol.
+    closes: Vec<CallId>,
     texts: Texts,
     root: Edge,
+    /// For each node, the one whose portfolio it has.
+    bodies: Vec<Edge>,
     /// For each node, whether its portfolio may be asked for more than once as
     /// of one session.
     repeats: Vec<bool>,
@@ -210,10 +225,32 @@ impl Program {
         &self.symbols[symbol.index()]
     }
 
+    /// All calls by number.
+    pub(crate) fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    pub(crate) fn call(&self, call: CallId) -> Call {
+        self.calls[call.index()]
+    }
+
+    /// The call that answers a symbol's close.
+    pub(crate) fn close(&self, symbol: SymbolId) -> CallId {
+        self.closes[symbol.index()]
+    }
+
     pub(crate) fn text(&self, text: TextId) -> &str {
         self.texts.get(text)
     }
 
+    /// The node whose portfolio a node has: that within a group or a
+    /// `weight-equal` of one, however many of these there are around it.
+    pub(crate) fn body(&self, node: NodeId) -> Edge {
+        self.bodies[node.index()]
+    }
+
+    /// Whether the portfolio of a node that is its own body may be asked for
+    /// more than once as of one session.
     pub(crate) fn repeats(&self, node: NodeId) -> bool {
         self.repeats[node.index()]
     }
@@ -259,7 +296,10 @@ pub(crate) struct Builder {
     shares: Vec<f64>,
     places: Vec<Place>,
     symbols: Texts,
+    calls: Vec<Call>,
+    closes: Vec<CallId>,
     known: HashTable<NodeId>,
+    known_calls: FxHashMap<Call, CallId>,
 }
 
 impl Builder {
@@ -272,7 +312,23 @@ impl Builder {
     /// The number of a symbol in its one spelling. The final number is given
     /// by [`Builder::finish`].
     pub(crate) fn symbol(&mut self, symbol: &str) -> SymbolId {
-        SymbolId(self.symbols.intern(symbol).index() as u32)
+        let symbol = SymbolId(self.symbols.intern(symbol).index() as u32);
+        if symbol.index() == self.closes.len() {
+            let close = self.call(Call {
+                symbol,
+                specification: Specification::CLOSE,
+            });
+            self.closes.push(close);
+        }
+        symbol
+    }
+
+    /// The number of a call.
+    pub(crate) fn call(&mut self, call: Call) -> CallId {
+        *self.known_calls.entry(call).or_insert_with(|| {
+            self.calls.push(call);
+            CallId(self.calls.len() as u32 - 1)
+        })
     }
 
     /// The node of an operation on these children: a new one, or the equal one
@@ -310,18 +366,22 @@ impl Builder {
     /// groups are named by.
     pub(crate) fn finish(mut self, root: Occurrence, texts: Texts) -> Program {
         let symbols = self.sort_symbols();
-        let repeats = self.find_repeats();
+        let bodies = self.find_bodies();
+        let repeats = self.find_repeats(&bodies);
         Program {
             nodes: self.nodes,
             edges: self.edges,
             shares: self.shares,
             places: self.places,
             symbols,
+            calls: self.calls,
+            closes: self.closes,
             texts,
             root: Edge {
                 node: root.node,
                 position: root.position,
             },
+            bodies,
             repeats,
         }
     }
@@ -335,34 +395,58 @@ impl Builder {
         for (new, (old, _)) in sorted.iter().enumerate() {
             renumbered[*old] = SymbolId(new as u32);
         }
-        let symbols = sorted
+        let symbols: Vec<String> = sorted
             .into_iter()
             .map(|(_, symbol)| symbol.to_owned())
             .collect();
 
-        let renumber = |symbol: &mut SymbolId| *symbol = renumbered[symbol.index()];
         for node in &mut self.nodes {
-            match &mut node.operation {
-                Operation::Asset(symbol) => renumber(symbol),
-                Operation::If(condition) => {
-                    for operand in [&mut condition.left, &mut condition.right] {
-                        if let Operand::Indicator(call) = operand {
-                            renumber(&mut call.symbol);
-                        }
-                    }
-                }
-                _ => {}
+            if let Operation::Asset(symbol) = &mut node.operation {
+                *symbol = renumbered[symbol.index()];
             }
         }
+        for call in &mut self.calls {
+            call.symbol = renumbered[call.symbol.index()];
+        }
+        let mut closes = vec![CallId(0); symbols.len()];
+        for (symbol, close) in renumbered.iter().zip(&self.closes) {
+            closes[symbol.index()] = *close;
+        }
+        self.closes = closes;
         symbols
+    }
+
+    /// Finds the node whose portfolio each node has. Children come first.
+    fn find_bodies(&self) -> Vec<Edge> {
+        let mut bodies: Vec<Edge> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let edges = &self.edges[range(&node.edges)];
+            bodies.push(match (node.operation, edges) {
+                (Operation::Group(_) | Operation::Equal, [only]) => {
+                    let inner = bodies[only.node.index()];
+                    Edge {
+                        node: inner.node,
+                        position: only.position.then(inner.position),
+                    }
+                }
+                _ => Edge {
+                    node: NodeId(index as u32),
+                    position: Position::HERE,
+                },
+            });
+        }
+        bodies
     }
 
     /// Finds the nodes with several parents, and the units that are scored: a
     /// filter asks for their portfolios before it knows which it takes.
-    fn find_repeats(&self) -> Vec<bool> {
+    fn find_repeats(&self, bodies: &[Edge]) -> Vec<bool> {
         let mut parents = vec![0_u32; self.nodes.len()];
         let mut holds_units = vec![false; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
+            if bodies[index].node.index() != index {
+                continue;
+            }
             let scores = matches!(
                 node.operation,
                 Operation::Filter { .. } | Operation::InverseVolatility(_)
@@ -370,8 +454,9 @@ impl Builder {
             let passes_on = matches!(node.operation, Operation::Vector | Operation::If(_));
             let children_hold_units = scores || passes_on && holds_units[index];
             for edge in &self.edges[range(&node.edges)] {
-                parents[edge.node.index()] += 1;
-                holds_units[edge.node.index()] |= children_hold_units;
+                let child = bodies[edge.node.index()].node.index();
+                parents[child] += 1;
+                holds_units[child] |= children_hold_units;
             }
         }
         parents
