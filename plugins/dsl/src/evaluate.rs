@@ -17,6 +17,7 @@ use crate::memo::Memo;
 use crate::mix::{Mixer, Part, Portfolio};
 use crate::program::{Condition, Edge, NodeId, Operand, Operation, Position, Program, Selection};
 use crate::quotes::{Quotes, Source};
+use crate::sweep::Current;
 use crate::symbol::SymbolSet;
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::{Market, Session, Weight};
@@ -29,7 +30,7 @@ pub(crate) struct State {
     pub(crate) quotes: Quotes,
     /// By the node that is the body of units.
     pub(crate) histories: Vec<Option<Box<History>>>,
-    portfolios: Memo<Rc<Portfolio>>,
+    pub(crate) portfolios: Memo<Rc<Portfolio>>,
     selections: Memo<Rc<[Edge]>>,
     /// By symbol, the portfolio that consists of it.
     assets: Vec<Rc<Portfolio>>,
@@ -37,6 +38,11 @@ pub(crate) struct State {
     /// Parts of the nodes that are being evaluated, innermost last.
     parts: Vec<Part>,
     seen: SymbolSet,
+    pub(crate) current: Current,
+    /// Whether nothing new may be computed as of the session under evaluation.
+    pub(crate) is_sweeping: bool,
+    /// What is answered then.
+    not_known: Rc<Failure>,
 }
 
 impl State {
@@ -59,6 +65,9 @@ impl State {
             mixer: Mixer::new(nodes, symbols),
             parts: Vec::new(),
             seen: SymbolSet::new(symbols),
+            current: Current::new(program),
+            is_sweeping: false,
+            not_known: Failure::empty("not known"),
         }
     }
 }
@@ -91,6 +100,7 @@ impl<'a> Evaluator<'a> {
     /// The weights of the whole strategy, in canonical form. The position of a
     /// failure is absolute.
     pub(crate) fn weights(&mut self) -> Outcome<Vec<Weight>> {
+        self.sweep();
         let root = self.program.root();
         let outcome = self.follow(root, self.as_of);
         self.state.portfolios.forget_past();
@@ -114,19 +124,39 @@ impl<'a> Evaluator<'a> {
 
     /// The portfolio of a node that is its own body.
     pub(crate) fn portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
-        if !self.program.repeats(node) {
-            return self.compute_portfolio(node, session);
-        }
-        if let Some(known) = self.state.portfolios.get(node, session) {
+        let repeats = self.program.repeats(node);
+        let memo = &mut self.state.portfolios;
+        if let Some(known) = memo.latest(node, session) {
             return known;
         }
+        if session < self.as_of {
+            if !repeats {
+                return self.compute_portfolio(node, session);
+            }
+            if let Some(known) = memo.past(node, session) {
+                return known;
+            }
+            let outcome = self.compute_portfolio(node, session);
+            let memo = &mut self.state.portfolios;
+            memo.put_past(node, session, outcome.clone());
+            return outcome;
+        }
+        if self.state.is_sweeping {
+            return Err(Rc::clone(&self.state.not_known));
+        }
         let outcome = self.compute_portfolio(node, session);
-        let memo = &mut self.state.portfolios;
-        memo.put(node, session, session == self.as_of, outcome.clone());
+        match outcome {
+            Ok(_) => {
+                let memo = &mut self.state.portfolios;
+                memo.put_open(node, session, outcome.clone());
+                self.state.current.insert(node);
+            }
+            Err(_) => self.state.portfolios.put(node, session, outcome.clone()),
+        }
         outcome
     }
 
-    fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
+    pub(crate) fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
         let edges = self.program.edges(node);
         match self.program.operation(node) {
             Operation::Asset(symbol) => {
@@ -276,7 +306,11 @@ impl<'a> Evaluator<'a> {
         selection: Selection,
         session: Session,
     ) -> Outcome<Rc<[Edge]>> {
-        if let Some(known) = self.state.selections.get(node, session) {
+        let memo = &self.state.selections;
+        let known = memo
+            .latest(node, session)
+            .or_else(|| memo.past(node, session));
+        if let Some(known) = known {
             return known;
         }
         let outcome = self
@@ -286,8 +320,12 @@ impl<'a> Evaluator<'a> {
                 chosen.iter().map(|(unit, _)| *unit).collect()
             });
         let memo = &mut self.state.selections;
-        if self.program.repeats(node) {
-            memo.put(node, session, session == self.as_of, outcome.clone());
+        if session == self.as_of {
+            if !self.state.is_sweeping || outcome.is_ok() {
+                memo.put(node, session, outcome.clone());
+            }
+        } else if self.program.repeats(node) {
+            memo.put_past(node, session, outcome.clone());
         }
         outcome
     }

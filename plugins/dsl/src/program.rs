@@ -18,6 +18,11 @@ use std::ops::Range;
 pub(crate) struct NodeId(u32);
 
 impl NodeId {
+    /// The node of an index that is known to be one's.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(index as u32)
+    }
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -160,6 +165,22 @@ struct Node {
     shares: Range<u32>,
 }
 
+/// The parents of all nodes.
+#[derive(Debug)]
+struct Parents {
+    all: Vec<NodeId>,
+    /// Where in `all` those of each node begin, which is where those of the
+    /// node before end.
+    begins: Vec<u32>,
+}
+
+impl Parents {
+    fn of(&self, node: NodeId) -> &[NodeId] {
+        let (begin, end) = (self.begins[node.index()], self.begins[node.index() + 1]);
+        &self.all[begin as usize..end as usize]
+    }
+}
+
 /// A checked strategy.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -175,6 +196,7 @@ pub(crate) struct Program {
     root: Edge,
     /// For each node, the one whose portfolio it has.
     bodies: Vec<Edge>,
+    parents: Parents,
     /// For each node, whether its portfolio may be asked for more than once as
     /// of one session.
     repeats: Vec<bool>,
@@ -247,6 +269,11 @@ impl Program {
     /// `weight-equal` of one, however many of these there are around it.
     pub(crate) fn body(&self, node: NodeId) -> Edge {
         self.bodies[node.index()]
+    }
+
+    /// The nodes that are made of the portfolio of a node; all are bodies.
+    pub(crate) fn parents(&self, body: NodeId) -> &[NodeId] {
+        self.parents.of(body)
     }
 
     /// Whether the portfolio of a node that is its own body may be asked for
@@ -368,6 +395,7 @@ impl Builder {
         let symbols = self.sort_symbols();
         let bodies = self.find_bodies();
         let repeats = self.find_repeats(&bodies);
+        let parents = self.find_parents(&bodies);
         Program {
             nodes: self.nodes,
             edges: self.edges,
@@ -382,6 +410,7 @@ impl Builder {
                 position: root.position,
             },
             bodies,
+            parents,
             repeats,
         }
     }
@@ -436,6 +465,36 @@ impl Builder {
             });
         }
         bodies
+    }
+
+    fn find_parents(&self, bodies: &[Edge]) -> Parents {
+        let families = || {
+            let nodes = self.nodes.iter().enumerate();
+            let bodies_alone = nodes.filter(|(index, _)| bodies[*index].node.index() == *index);
+            bodies_alone.flat_map(|(index, node)| {
+                let edges = &self.edges[range(&node.edges)];
+                let child = move |edge: &Edge| (NodeId::at(index), bodies[edge.node.index()].node);
+                edges.iter().map(child)
+            })
+        };
+        // First how many there are of each child, then where they end, then,
+        // filling up from the end, where they begin.
+        let mut begins = vec![0; self.nodes.len() + 1];
+        for (_, child) in families() {
+            begins[child.index()] += 1;
+        }
+        let mut end = 0;
+        for count in &mut begins {
+            end += *count;
+            *count = end;
+        }
+        let mut all = vec![NodeId(0); end as usize];
+        for (parent, child) in families() {
+            let begin = &mut begins[child.index()];
+            *begin -= 1;
+            all[*begin as usize] = parent;
+        }
+        Parents { all, begins }
     }
 
     /// Finds the nodes with several parents, and the units that are scored: a
