@@ -20,7 +20,7 @@ setup: ## Install what building plugins needs and is not there
 
 .PHONY: build
 build: setup ## Build the program and the plugins
-	cargo build --release --locked --workspace --bins
+	cargo build --release --workspace --bins
 	@$(install)
 	$(ALCHEMISER) plugin build
 

@@ -4,8 +4,8 @@
 use crate::output::{Align, Table, fixed, grouped, percent};
 use crate::{reasons, trace};
 use alchemiser_events::{
-    Decimal, ExecutionData, Money, OrderResult, Payload, PlanAction, Price, Quantity,
-    RebalancePlanned, Side, SignalGenerated, StrategyResult, WorkflowFailed,
+    Decimal, ExecutionData, Money, OrderResult, Payload, PlanAction, Quantity, RebalancePlanned,
+    Side, SignalGenerated, StrategyResult, Symbol, WorkflowFailed,
 };
 use alchemiser_local::{Queries, TracedEvent, WorkflowRecord};
 use alchemiser_sandbox::Explanation;
@@ -57,7 +57,7 @@ impl Report {
         if let Some(data) = self.execution() {
             fills(data);
             if let Some(planned) = planned {
-                account(planned, data);
+                account(&Account::of(planned, data));
             }
         }
         if let Some(failed) = self.failure() {
@@ -79,10 +79,19 @@ impl Report {
             "events": self.events.len(),
         });
         if let Some(signal) = signal(&self.events) {
+            let strategies = signal.signals_data.strategies.iter().map(|strategy| {
+                json!({
+                    "strategy": strategy.strategy_id,
+                    "weight": strategy.weight,
+                    "allocation": strategy.allocation,
+                })
+            });
+            summary["strategies"] = strategies.collect();
             summary["targets"] = json!(signal.consolidated_portfolio.target_allocations);
         }
         if let Some(planned) = planned(&self.events) {
             summary["portfolio_value"] = json!(planned.rebalance_plan.total_portfolio_value);
+            summary["plan"] = json!(planned.rebalance_plan.items);
         }
         if let Some(data) = self.execution() {
             summary["orders_placed"] = json!(data.orders_placed);
@@ -90,6 +99,19 @@ impl Report {
             summary["traded"] = json!(data.total_trade_value);
             summary["cash_before"] = json!(data.cash_before);
             summary["cash_after"] = json!(data.cash_after);
+            summary["orders"] = json!(data.orders);
+        }
+        if let (Some(planned), Some(data)) = (planned(&self.events), self.execution()) {
+            let account = Account::of(planned, data);
+            let positions = account.positions.iter().map(|position| {
+                json!({
+                    "symbol": position.symbol,
+                    "quantity": position.quantity_after,
+                    "value": position.value_after,
+                })
+            });
+            summary["positions"] = positions.collect();
+            summary["portfolio_value_after"] = json!(account.total_after);
         }
         if let Some(failed) = self.failure() {
             summary["error"] = crate::failure::error_json(&failed.error);
@@ -237,37 +259,71 @@ fn fills(data: &ExecutionData) {
     table.print();
 }
 
-/// The account before and after, both valued at the plan's prices.
-fn account(planned: &RebalancePlanned, data: &ExecutionData) {
-    let fills: BTreeMap<_, &OrderResult> = data
-        .orders
-        .iter()
-        .map(|order| (&order.symbol, order))
-        .collect();
-    let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Right]);
-    let (mut before, mut after) = (data.cash_before, data.cash_after);
-    let mut positions = Vec::new();
-    for item in &planned.rebalance_plan.items {
-        let held = held_after(item.current_qty, fills.get(&item.symbol).copied());
-        let value = |quantity: Quantity, price: Price| quantity.at(price);
-        let was = value(item.current_qty, item.reference_price);
-        let is = value(held, item.reference_price);
-        before = before + was;
-        after = after + is;
-        if was != Money::ZERO || is != Money::ZERO {
-            positions.push((item.symbol.to_string(), was, is));
+/// The account before and after the trades, both valued at the plan's prices.
+struct Account {
+    cash_before: Money,
+    cash_after: Money,
+    /// By symbol; what was never held is left out.
+    positions: Vec<Position>,
+    total_before: Money,
+    total_after: Money,
+}
+
+struct Position {
+    symbol: Symbol,
+    quantity_after: Quantity,
+    value_before: Money,
+    value_after: Money,
+}
+
+impl Account {
+    fn of(planned: &RebalancePlanned, data: &ExecutionData) -> Self {
+        let orders: BTreeMap<_, &OrderResult> = data
+            .orders
+            .iter()
+            .map(|order| (&order.symbol, order))
+            .collect();
+        // Totals are rounded once, as those of plans are.
+        let mut before = data.cash_before.decimal();
+        let mut after = data.cash_after.decimal();
+        let mut positions = Vec::new();
+        for item in &planned.rebalance_plan.items {
+            let price = item.reference_price;
+            let held = held_after(item.current_qty, orders.get(&item.symbol).copied());
+            before += item.current_qty.decimal() * price.decimal();
+            after += held.decimal() * price.decimal();
+            if !(item.current_qty.is_zero() && held.is_zero()) {
+                positions.push(Position {
+                    symbol: item.symbol.clone(),
+                    quantity_after: held,
+                    value_before: item.current_qty.at(price),
+                    value_after: held.at(price),
+                });
+            }
+        }
+        positions.sort_by(|left, right| left.symbol.cmp(&right.symbol));
+        Self {
+            cash_before: data.cash_before,
+            cash_after: data.cash_after,
+            positions,
+            total_before: Money::new(before),
+            total_after: Money::new(after),
         }
     }
-    positions.sort();
+}
+
+fn account(account: &Account) {
     println!("\nAccount");
+    let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Right]);
     let mut row = |name: &str, was: Money, is: Money| {
         table.row([name.to_owned(), grouped(was), "to".to_owned(), grouped(is)]);
     };
-    row("cash", data.cash_before, data.cash_after);
-    for (symbol, was, is) in &positions {
-        row(symbol, *was, *is);
+    row("cash", account.cash_before, account.cash_after);
+    for position in &account.positions {
+        let symbol = position.symbol.as_str();
+        row(symbol, position.value_before, position.value_after);
     }
-    row("total", before, after);
+    row("total", account.total_before, account.total_after);
     table.print();
 }
 

@@ -23,10 +23,12 @@ macro_rules! text_identifier {
 
         impl $name {
             /// Takes the text as it is; surrounding white space is dropped.
-            /// Nothing but white space is refused.
+            /// Nothing but white space is refused, and so are control
+            /// characters, which a screen would obey.
             pub fn parse(text: &str) -> Option<Self> {
                 let text = text.trim();
-                (!text.is_empty()).then(|| Self(text.to_owned()))
+                let usable = !text.is_empty() && !text.contains(char::is_control);
+                usable.then(|| Self(text.to_owned()))
             }
 
             /// The identifier's text.
@@ -51,7 +53,7 @@ macro_rules! text_identifier {
             type Error = &'static str;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
-                Self::parse(&text).ok_or("must not be empty")
+                Self::parse(&text).ok_or("must not be empty or hold control characters")
             }
         }
 

@@ -149,7 +149,8 @@ impl Book {
 }
 
 fn check(entry: EntryFile) -> Result<BookEntry, String> {
-    let name = StrategyName::parse(&entry.name).ok_or("a strategy's `name` must not be empty")?;
+    let name = StrategyName::parse(&entry.name)
+        .ok_or("a strategy's `name` must not be empty or hold control characters")?;
     let weight = Weight::new(entry.weight)
         .ok()
         .filter(|weight| !weight.is_zero())
@@ -160,6 +161,17 @@ fn check(entry: EntryFile) -> Result<BookEntry, String> {
             )
         })?;
     let plugin = match (entry.plugin, &entry.file) {
+        (Some(plugin), _) if !is_plugin_name(&plugin) => {
+            return Err(format!(
+                "strategy `{name}`: `{}` is not the name of a plugin: letters, digits, `-` and `_`",
+                plugin.escape_debug()
+            ));
+        }
+        (Some(plugin), Some(_)) if plugin != StrategySource::FILE_PLUGIN => {
+            return Err(format!(
+                "strategy `{name}`: plugin `{plugin}` takes no `file`; leave one of the two out"
+            ));
+        }
         (Some(plugin), _) => plugin,
         (None, Some(_)) => StrategySource::FILE_PLUGIN.to_owned(),
         (None, None) => {
@@ -179,6 +191,14 @@ fn check(entry: EntryFile) -> Result<BookEntry, String> {
         },
         parameters,
     })
+}
+
+/// Plugins are files of one folder, so that a name is no path.
+fn is_plugin_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "-_".contains(character))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

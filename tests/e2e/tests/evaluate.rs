@@ -5,6 +5,7 @@
 use e2e::{Alchemiser, Prices, Project, State, workspace};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// The rows of a file of golden values.
 fn golden(file: &str) -> Vec<Value> {
@@ -355,12 +356,13 @@ fn prices_of_ones_own() {
     for data in ["wide", "narrow", "wide/closes.csv"] {
         assert_eq!(ask(&["--data", data]), expected, "{data}");
     }
-    let state = State::new();
-    let own = state
-        .call(&alchemiser, ["run", "--data", "narrow", "--json"])
-        .exits(0)
-        .line();
-    let other = State::new();
-    let bundled = other.call(&alchemiser, ["run", "--json"]).exits(0).line();
-    assert_eq!(own, bundled);
+    let run = |data: &[&str]| {
+        let state = State::new();
+        let arguments = [&["run", "--json"], data].concat();
+        let mut summary = state.call(&alchemiser, arguments).exits(0).line();
+        let ledger = summary["ledger"].take();
+        assert!(Path::new(ledger.as_str().unwrap()).is_file());
+        summary
+    };
+    assert_eq!(run(&["--data", "narrow"]), run(&[]));
 }

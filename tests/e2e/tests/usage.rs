@@ -604,6 +604,66 @@ fn routes_that_lead_nowhere() {
     }
 }
 
+/// What no rule sends on stays where it is, says so, and goes on once the
+/// routes are mended.
+#[test]
+fn routes_that_lose_an_event() {
+    let project = Project::new();
+    let undisturbed = State::new();
+    let _ = undisturbed
+        .run(&project.alchemiser(), "2022-12-28")
+        .exits(0);
+    let archive = |state: &State| state.archive(&project.alchemiser());
+    let shipped = std::fs::read_to_string(project.path().join("routes.toml")).unwrap();
+    for (event, state_then) in [
+        ("SignalGenerated", "signals"),
+        ("TradeExecuted", "executing"),
+    ] {
+        let all = format!("detail-type = [\"{event}\"]");
+        let none = format!("{all}, detail = {{ correlation_id = [\"nobody\"] }}");
+        project.write("routes.toml", shipped.replacen(&all, &none, 1));
+        let alchemiser = project.alchemiser();
+        let state = State::new();
+        let stuck = state.run(&alchemiser, "2022-12-28").exits(1);
+        assert!(stuck.stderr.contains("mend routes.toml"), "{stuck:#?}");
+        assert!(stuck.stderr.contains(state_then), "{stuck:#?}");
+        let next = state.run(&alchemiser, "2022-12-29");
+        assert!(!next.status.success(), "{next:#?}");
+
+        project.write("routes.toml", &shipped);
+        let _ = state.run(&project.alchemiser(), "2022-12-28").exits(0);
+        assert_eq!(archive(&state), archive(&undisturbed));
+    }
+}
+
+/// Half a workflow of one book is not finished with another.
+#[test]
+fn another_book_in_the_middle() {
+    let project = Project::new();
+    let shipped = std::fs::read_to_string(project.path().join("routes.toml")).unwrap();
+    let all = "detail-type = [\"SignalGenerated\"]";
+    let none = format!("{all}, detail = {{ correlation_id = [\"nobody\"] }}");
+    project.write("routes.toml", shipped.replacen(all, &none, 1));
+    let state = State::new();
+    let _ = state.run(&project.alchemiser(), "2022-12-27").exits(1);
+    project.write("routes.toml", &shipped);
+
+    let book = std::fs::read_to_string(project.path().join("strategies/book.toml")).unwrap();
+    project.write("strategies/other.toml", book);
+    let other = project
+        .alchemiser()
+        .with("STRATEGY__BOOK", "strategies/other.toml");
+    for date in ["2022-12-27", "2022-12-28"] {
+        let refused = state.run(&other, date).exits(2);
+        assert!(
+            refused.stderr.contains("strategies/book.toml"),
+            "{refused:#?}"
+        );
+    }
+    let _ = state.run(&project.alchemiser(), "2022-12-27").exits(0);
+    let _ = state.run(&other, "2022-12-28").exits(0);
+}
+
 /// For scripts the error is on stdout as well, as one JSON object.
 #[test]
 fn errors_for_scripts() {

@@ -18,7 +18,7 @@ use alchemiser_sandbox::{Kind, Plugin};
 use alchemiser_worker::{
     BookStrategy, DECLARATIONS, Dispatcher, ExecutionHandler, Handler, NotificationHandler,
     OpenStrategy, OrchestrationHandler, PortfolioHandler, StartCommand, Started, StrategyHandler,
-    flow, start_workflow,
+    Workflow, Workflows as _, flow, start_workflow,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
         let bus = state.bus(Arc::clone(&parts.routes));
         let runner = parts.runner(&project, &state, &bus);
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
-        runner.run_workflow(&workflow).await.map_err(store)?;
+        finish(&bus, &runner, &workflow).await?;
         report(&workflow, news, &state, &path, arguments.json)
     })
 }
@@ -67,7 +67,10 @@ async fn begin(
     loop {
         let refusal = match start_workflow(bus, start).await.map_err(store)? {
             Started::Created(workflow) => return Ok((workflow.correlation_id, News::Begun)),
-            Started::Unfinished(workflow) => return Ok((workflow.correlation_id, News::Resumed)),
+            Started::Unfinished(workflow) => {
+                same_book(&workflow, start)?;
+                return Ok((workflow.correlation_id, News::Resumed));
+            }
             Started::AlreadyCompleted(workflow) => {
                 return Ok((workflow.correlation_id, News::AlreadyCompleted));
             }
@@ -75,9 +78,9 @@ async fn begin(
                 CommandFailure::failed(
                     "Stuck",
                     format!(
-                        "{} has not ended, and nothing of it is left to be done; see `alchemiser \
-                         events trace {}`",
-                        workflow.correlation_id, workflow.correlation_id
+                        "{}; see `alchemiser events trace {}`",
+                        stuck(&workflow),
+                        workflow.correlation_id
                     ),
                 )
             }
@@ -85,10 +88,8 @@ async fn begin(
                 if !json {
                     println!("Finishing {} first", workflow.correlation_id);
                 }
-                runner
-                    .run_workflow(&workflow.correlation_id)
-                    .await
-                    .map_err(store)?;
+                same_book(&workflow, start)?;
+                finish(bus, runner, &workflow.correlation_id).await?;
                 finished = Some(workflow.correlation_id);
                 continue;
             }
@@ -114,6 +115,49 @@ async fn begin(
     }
 }
 
+/// Brings a workflow to its end, as far as the routes lead.
+async fn finish(bus: &Bus, runner: &Runner, workflow: &CorrelationId) -> CommandResult {
+    runner.run_workflow(workflow).await.map_err(store)?;
+    let ended = bus
+        .find(workflow)
+        .await
+        .map_err(store)?
+        .is_none_or(|workflow| workflow.state.is_terminal());
+    // An event that no rule sent on stays behind, until the routes are mended.
+    if !ended && bus.route_again(workflow).await.map_err(store)? > 0 {
+        runner.run_workflow(workflow).await.map_err(store)?;
+    }
+    Ok(())
+}
+
+/// A workflow goes on with the strategies that it was started with.
+fn same_book(workflow: &Workflow, start: &StartCommand) -> CommandResult {
+    let (begun, now) = (
+        &workflow.configuration.strategy_profile,
+        &start.configuration.strategy_profile,
+    );
+    if begun == now {
+        return Ok(());
+    }
+    Err(CommandFailure::usage(
+        "AnotherBook",
+        format!(
+            "{} was begun with the book {begun} and has not ended, and this one is {now}; run it \
+             with `STRATEGY__BOOK={begun}` first",
+            workflow.correlation_id
+        ),
+    ))
+}
+
+/// Why a workflow that nobody works on has not ended.
+pub fn stuck(workflow: &Workflow) -> String {
+    format!(
+        "{} has not ended (state `{}`), and no rule sends its last event on; mend routes.toml and \
+         run it again",
+        workflow.correlation_id, workflow.state
+    )
+}
+
 fn report(
     workflow: &CorrelationId,
     news: News,
@@ -126,10 +170,12 @@ fn report(
         CommandFailure::failed("StateError", format!("{workflow} is gone from the state"))
     })?;
     let session = record.workflow.session();
+    let not_ended = (!record.workflow.state.is_terminal()).then(|| stuck(&record.workflow));
     let report = Report::new(record, &queries).map_err(store)?;
     if json {
         let mut summary = report.json();
         summary["already_completed"] = (news == News::AlreadyCompleted).into();
+        summary["ledger"] = path.join("alchemiser.db").display().to_string().into();
         println!("{summary}");
     } else {
         match news {
@@ -147,7 +193,9 @@ fn report(
             path.join("alchemiser.db").display()
         );
     }
-    if report.completed() {
+    if let Some(reason) = not_ended {
+        Err(CommandFailure::failed("Stuck", reason))
+    } else if report.completed() {
         Ok(())
     } else {
         Err(CommandFailure::AlreadyReported)

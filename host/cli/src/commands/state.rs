@@ -8,8 +8,7 @@ use alchemiser_worker::StoreError;
 
 /// The state, which must be there.
 pub fn open(project: &Project, state: &State) -> CommandResult<Queries> {
-    StateDirectory::open_existing(&project.state(state))
-        .map_err(|error| opened(&error))
+    StateDirectory::open_existing(&project.state(state)).map_err(|error| opened(&error))
 }
 
 /// A state that could not be opened: the wrong place, or one that is broken.

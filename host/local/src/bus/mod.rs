@@ -13,13 +13,14 @@ mod workflows;
 pub(crate) use look::{Due, Look, Scope};
 pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
 
-use crate::database::{Database, Durability};
+use crate::database::{Database, Durability, collect, json};
 use crate::directory::State;
-use alchemiser_events::{Event, Timestamp};
+use alchemiser_events::{CorrelationId, Event, Timestamp};
 use alchemiser_rules::Routes;
 use alchemiser_worker::{Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
 use async_trait::async_trait;
 use publish::Publication;
+use rusqlite::Row;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -48,6 +49,36 @@ impl Bus {
             .await?;
         self.tell_due();
         Ok(())
+    }
+
+    /// Routes the events of a workflow once more, and answers how many
+    /// deliveries that adds. They are those that the routes of the time left
+    /// out; a delivery that is there already stays as it is.
+    pub async fn route_again(&self, workflow: &CorrelationId) -> Result<usize, StoreError> {
+        let workflow = workflow.clone();
+        let events: Vec<Event> = self
+            .database()
+            .read(move |connection| {
+                let of_workflow = [workflow.as_str()];
+                let body = |row: &Row<'_>| json(row, "body");
+                Ok(collect(
+                    connection,
+                    publish::BODIES_OF_WORKFLOW,
+                    of_workflow,
+                    body,
+                )?)
+            })
+            .await?;
+        let publications = self.prepare(&events);
+        let now = self.now();
+        let made = self
+            .database()
+            .write(Durability::Flushed, move |connection| {
+                publish::route_again(connection, &publications, now)
+            })
+            .await?;
+        self.tell_due();
+        Ok(made)
     }
 
     /// What can be worked on now.
@@ -168,6 +199,8 @@ mod tests {
             look::NEXT_DUE,
             look::OPEN_OF_WORKFLOW,
             look::EVENT,
+            publish::POSITION,
+            publish::BODIES_OF_WORKFLOW,
             workflows::FIND,
             workflows::OF_ACCOUNT,
             workflows::HAVE_CHANGED,

@@ -14,9 +14,16 @@ const INSERT_EVENT: &str = "
 
 pub(super) const STORED_BODY: &str = "SELECT body FROM events WHERE event_id = ?1";
 
+/// A delivery that is there already stays as it is.
 const INSERT_DELIVERY: &str = "
     INSERT INTO deliveries (event, target, rule, state, due_at, changed_at)
-    VALUES (?1, ?2, ?3, 'pending', ?4, ?4)";
+    VALUES (?1, ?2, ?3, 'pending', ?4, ?4)
+    ON CONFLICT (event, target) DO NOTHING";
+
+pub(super) const POSITION: &str = "SELECT position FROM events WHERE event_id = ?1";
+
+pub(super) const BODIES_OF_WORKFLOW: &str = "
+    SELECT body FROM events WHERE correlation_id = ?1 ORDER BY sequence, event_id";
 
 /// An event with all that can be said about it without the database, so that
 /// the one thread that writes does nothing else.
@@ -88,14 +95,39 @@ pub(crate) fn store(
             }
             continue;
         }
-        let position = connection.last_insert_rowid();
-        for Route { target, rule } in &publication.deliveries {
-            execute(
-                connection,
-                INSERT_DELIVERY,
-                params![position, target, rule, now],
-            )?;
-        }
+        deliver(connection, connection.last_insert_rowid(), publication, now)?;
     }
     Ok(())
+}
+
+/// Makes the deliveries of stored events that are not there yet, and counts
+/// them.
+pub(super) fn route_again(
+    connection: &Connection,
+    publications: &[Publication],
+    now: Timestamp,
+) -> Result<usize, Failure> {
+    let mut made = 0;
+    for publication in publications {
+        let event_id = publication.event_id.as_str();
+        let position = find(connection, POSITION, [event_id], |row| row.get("position"))?;
+        if let Some(position) = position {
+            made += deliver(connection, position, publication, micros(now))?;
+        }
+    }
+    Ok(made)
+}
+
+fn deliver(
+    connection: &Connection,
+    position: i64,
+    publication: &Publication,
+    now: i64,
+) -> Result<usize, Failure> {
+    let mut made = 0;
+    for Route { target, rule } in &publication.deliveries {
+        let delivery = params![position, target, rule, now];
+        made += execute(connection, INSERT_DELIVERY, delivery)?;
+    }
+    Ok(made)
 }

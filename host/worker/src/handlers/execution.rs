@@ -254,7 +254,11 @@ impl ExecutionHandler {
         let value = quantity.at(price);
         // A whole position may always be left, however small.
         if quantity.is_zero() {
-            Ok(Err("nothing is left to trade".to_owned()))
+            Ok(Err(match side {
+                Side::Sell => "nothing is left to sell",
+                Side::Buy => "no cash is left to buy with",
+            }
+            .to_owned()))
         } else if value.decimal() < self.settings.min_order_usd && !item.close_position {
             Ok(Err(format!(
                 "{value} is less than the smallest order, {}",
