@@ -156,7 +156,11 @@ impl<'a> Evaluator<'a> {
         outcome
     }
 
-    pub(crate) fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
+    pub(crate) fn compute_portfolio(
+        &mut self,
+        node: NodeId,
+        session: Session,
+    ) -> Outcome<Rc<Portfolio>> {
         let edges = self.program.edges(node);
         match self.program.operation(node) {
             Operation::Asset(symbol) => {

@@ -171,7 +171,8 @@ impl Returns {
             // Going back, the next ones come before this one.
             let room = (self.begin - session).max(self.values.len() as u32);
             let room = room.min(self.begin) as usize;
-            self.values.splice(0..0, std::iter::repeat_n(f64::NAN, room));
+            self.values
+                .splice(0..0, std::iter::repeat_n(f64::NAN, room));
             self.begin -= room as u32;
         }
         let place = (session - self.begin) as usize;

@@ -33,9 +33,9 @@ impl Evaluator<'_> {
         self.history(body.node)
             .score(score, session)
             .map_err(|unscored| match unscored {
-                Unscored::Failed(failure) => Err::<(), _>(failure)
-                    .in_part(body.position)
-                    .unwrap_err(),
+                Unscored::Failed(failure) => {
+                    Err::<(), _>(failure).in_part(body.position).unwrap_err()
+                }
                 Unscored::Indicator(EvaluationError::InsufficientHistory { need, have }) => {
                     let name = self.program.name(unit);
                     Failure::new(Error::insufficient_history(name, need, have))

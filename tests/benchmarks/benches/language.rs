@@ -2,7 +2,8 @@
 //! natively, in one run.
 //!
 //! Both sides take turns, and of several turns the fastest counts: whatever
-//! else the machine does only ever adds.
+//! else the machine does only ever adds. Time is that of the processor, since
+//! everything runs on one thread. Arguments pick files by name.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use alchemiser_market::{CsvSource, Market, Session};
@@ -10,9 +11,10 @@ use alchemiser_sandbox::{Plugin, StrategyRequest};
 use benchmarks::generator::{self, Generated, Size};
 use benchmarks::native::Native;
 use benchmarks::sandboxed::{Sandboxed, plugin, request};
+use nix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
@@ -32,7 +34,16 @@ fn main() {
     let dsl = plugin("dsl", 256 * MIB, cache.path());
 
     sizes(&dsl, &market, cache.path());
-    neighbours(&dsl, &market);
+    if is_wanted("neighbours") {
+        neighbours(&dsl, &market);
+    }
+}
+
+/// The time that this thread has run.
+fn now() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .unwrap()
+        .into()
 }
 
 /// The last five years of a market.
@@ -67,15 +78,15 @@ impl Times {
         bind: impl FnOnce(L) -> S,
         evaluate: impl Fn(&mut S, Session),
     ) -> Self {
-        let start = Instant::now();
+        let start = now();
         let loaded = load();
-        let loading = start.elapsed();
+        let loading = now() - start;
         let mut strategy = bind(loaded);
         let mut sessions = sessions(market);
         evaluate(&mut strategy, sessions.next().unwrap());
-        let cold = start.elapsed();
+        let cold = now() - start;
         sessions.for_each(|session| evaluate(&mut strategy, session));
-        let whole = start.elapsed();
+        let whole = now() - start;
         Self {
             load: loading,
             cold,
@@ -121,7 +132,14 @@ fn sizes(dsl: &Plugin, market: &Arc<Market>, cache: &Path) {
     println!();
     println!(
         "{:>20} {:>7} {:>9}  {:<28} {:<28} {:<28} {:<28} {:>7}",
-        "file", "forms", "different", "load", "load and first date", "next date", "all dates", "memory"
+        "file",
+        "forms",
+        "different",
+        "load",
+        "load and first date",
+        "next date",
+        "all dates",
+        "memory"
     );
     for (name, file) in [
         ("2 KB", generator::file(1, Size::SMALL)),
@@ -130,6 +148,9 @@ fn sizes(dsl: &Plugin, market: &Arc<Market>, cache: &Path) {
         ("2.2 MB", generator::file(4, Size::HUGE)),
         ("nesting 220", generator::ladder()),
     ] {
+        if !is_wanted(name) {
+            continue;
+        }
         let request = request(&file.text);
         let mut native = Times::NONE;
         let mut sandbox = Times::NONE;
@@ -150,6 +171,15 @@ fn sizes(dsl: &Plugin, market: &Arc<Market>, cache: &Path) {
             memory(market, &file, cache),
         );
     }
+}
+
+/// Whether the arguments name it, or nothing.
+fn is_wanted(name: &str) -> bool {
+    let mut names = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .peekable();
+    names.peek().is_none() || names.any(|argument| argument == name)
 }
 
 /// The memory that a file takes in the sandbox over all sessions.
@@ -210,7 +240,7 @@ fn neighbours(dsl: &Plugin, market: &Arc<Market>) {
                         .read()
                         .unwrap(),
                 );
-                let start = Instant::now();
+                let start = now();
                 for request in &requests[..count] {
                     let strategy = Sandboxed::load(dsl, request).unwrap();
                     let mut strategy = Sandboxed::bind(strategy, Arc::clone(&market));
@@ -218,12 +248,16 @@ fn neighbours(dsl: &Plugin, market: &Arc<Market>) {
                         strategy.evaluate(session).unwrap();
                     });
                 }
-                start.elapsed()
+                now() - start
             })
             .min()
             .unwrap();
         let each = whole / u32::try_from(count).unwrap();
-        println!("{count:>11} {:>12} in all, {:>9} each", text(whole), text(each));
+        println!(
+            "{count:>11} {:>12} in all, {:>9} each",
+            text(whole),
+            text(each)
+        );
     }
     let _ = market;
 }

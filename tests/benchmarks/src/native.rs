@@ -134,10 +134,8 @@ impl alchemiser_sdk::Market for NativeMarket {
     }
 
     fn values(&self, series: &[alchemiser_sdk::Series], session: u32) -> Vec<f64> {
-        let series: Vec<SeriesHandle> = series
-            .iter()
-            .map(|series| SeriesHandle(series.0))
-            .collect();
+        let series: Vec<SeriesHandle> =
+            series.iter().map(|series| SeriesHandle(series.0)).collect();
         match self.0.borrow().values(&series, Session(session)) {
             Ok(values) => values,
             Err(violation) => panic!("{violation}"),
