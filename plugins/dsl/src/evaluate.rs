@@ -21,6 +21,7 @@ use crate::sweep::Current;
 use crate::symbol::SymbolSet;
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::{Market, Session, Weight};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -320,8 +321,12 @@ impl<'a> Evaluator<'a> {
         let outcome = self
             .ranking(node, score, selection, session)
             .map(|ranking| {
-                let chosen = &ranking.candidates[..ranking.chosen];
-                chosen.iter().map(|(unit, _)| *unit).collect()
+                let chosen = ranking.candidates[..ranking.chosen].iter();
+                let chosen = chosen.map(|(unit, _)| *unit);
+                match self.state.selections.newest(node) {
+                    Some(Ok(last)) if chosen.clone().eq(last.iter().copied()) => Rc::clone(last),
+                    _ => chosen.collect(),
+                }
             });
         let memo = &mut self.state.selections;
         if session == self.as_of {
@@ -342,9 +347,9 @@ impl<'a> Evaluator<'a> {
         selection: Selection,
         session: Session,
     ) -> Outcome<Ranking> {
-        let candidates = self.distinct_units(self.program.edges(node), session)?;
-        let scores = self.scores(&candidates, score, session)?;
-        Ok(rank(candidates, scores, selection))
+        let mut candidates = self.scores(node, score, session)?;
+        let chosen = rank(&mut candidates, selection);
+        Ok(Ranking { candidates, chosen })
     }
 
     /// The units below a `weight-inverse-volatility`, and their shares.
@@ -354,44 +359,56 @@ impl<'a> Evaluator<'a> {
         volatility: Specification,
         session: Session,
     ) -> Outcome<Vec<Sizing>> {
-        let units = self.distinct_units(self.program.edges(node), session)?;
-        let volatilities = self.scores(&units, volatility, session)?;
-        size(units, volatilities, self.program)
+        let volatilities = self.scores(node, volatility, session)?;
+        size(&volatilities, self.program)
     }
 
-    /// The units of some parts; of assets that repeat, the first.
-    fn distinct_units(&mut self, parts: &[Edge], session: Session) -> Outcome<Vec<Edge>> {
-        let mut units = Vec::new();
-        for &part in parts {
-            self.units(part, session, &mut units)?;
-        }
-        self.state.seen.clear();
-        units.retain(|unit| match self.program.operation(unit.node) {
-            Operation::Asset(symbol) => self.state.seen.insert(symbol),
-            _ => true,
-        });
-        if units.is_empty() {
+    /// The units that a node chooses among: those of its children; of assets
+    /// that repeat, the first.
+    fn candidates(&mut self, node: NodeId, session: Session) -> Outcome<Cow<'a, [Edge]>> {
+        let program = self.program;
+        let candidates = match program.fixed_units(node) {
+            Some(units) => Cow::Borrowed(units),
+            None => {
+                let mut units = Vec::new();
+                for &part in program.edges(node) {
+                    self.units(part, session, &mut units)?;
+                }
+                let seen = &mut self.state.seen;
+                seen.clear();
+                units.retain(|unit| match program.operation(unit.node) {
+                    Operation::Asset(symbol) => seen.insert(symbol),
+                    _ => true,
+                });
+                Cow::Owned(units)
+            }
+        };
+        if candidates.is_empty() {
             return Err(Failure::empty("there is nothing to choose from here"));
         }
-        Ok(units)
+        Ok(candidates)
     }
 
-    /// The scores of units. All their portfolios come first, so that a unit
-    /// that cannot be held is found before one that cannot be scored.
+    /// The units that a node chooses among, with their scores. All their
+    /// portfolios come first, so that a unit that cannot be held is found before
+    /// one that cannot be scored.
     fn scores(
         &mut self,
-        units: &[Edge],
+        node: NodeId,
         score: Specification,
         session: Session,
-    ) -> Outcome<Vec<f64>> {
-        for &unit in units {
+    ) -> Outcome<Vec<(Edge, f64)>> {
+        let units = self.candidates(node, session)?;
+        for &unit in units.iter() {
             self.follow(unit, session)?;
         }
-        self.extend_histories(units, score, session);
-        units
-            .iter()
-            .map(|unit| self.score(unit.node, score, session).in_part(unit.position))
-            .collect()
+        self.extend_histories(&units, score, session);
+        let mut scores = Vec::with_capacity(units.len());
+        for &unit in units.iter() {
+            let value = self.score(unit.node, score, session);
+            scores.push((unit, value.in_part(unit.position)?));
+        }
+        Ok(scores)
     }
 
     pub(crate) fn source(&self) -> Source<'a> {
@@ -402,10 +419,9 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Ranks candidates by their scores.
+/// Sorts candidates by their scores. How many of them are taken.
 #[inline(never)]
-fn rank(candidates: Vec<Edge>, scores: Vec<f64>, selection: Selection) -> Ranking {
-    let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
+fn rank(candidates: &mut [(Edge, f64)], selection: Selection) -> usize {
     // Stable in both directions: equal scores keep the order of the file.
     match selection {
         Selection::All | Selection::Top(_) => {
@@ -415,19 +431,18 @@ fn rank(candidates: Vec<Edge>, scores: Vec<f64>, selection: Selection) -> Rankin
             candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
         }
     }
-    let chosen = match selection {
+    match selection {
         Selection::All => candidates.len(),
         Selection::Top(count) | Selection::Bottom(count) => candidates.len().min(count as usize),
-    };
-    Ranking { candidates, chosen }
+    }
 }
 
 /// Gives units shares that are inverse to their volatilities.
 #[inline(never)]
-fn size(units: Vec<Edge>, volatilities: Vec<f64>, program: &Program) -> Outcome<Vec<Sizing>> {
-    let mut sizings = Vec::with_capacity(units.len());
+fn size(volatilities: &[(Edge, f64)], program: &Program) -> Outcome<Vec<Sizing>> {
+    let mut sizings = Vec::with_capacity(volatilities.len());
     let mut total = 0.0;
-    for (unit, volatility) in units.into_iter().zip(volatilities) {
+    for &(unit, volatility) in volatilities {
         let share = 1.0 / volatility;
         total += share;
         if volatility <= 0.0 || !f64::is_finite(total) {

@@ -59,6 +59,12 @@ impl<T: Clone> Memo<T> {
         Some(known.outcome.clone())
     }
 
+    /// The outcome found last, whatever sessions it holds for.
+    pub(crate) fn newest(&self, node: NodeId) -> Option<&Outcome<T>> {
+        let known = self.latest[node.index()][0].as_ref();
+        known.map(|known| &known.outcome)
+    }
+
     /// What was remembered of an earlier session.
     pub(crate) fn past(&self, node: NodeId, session: Session) -> Option<Outcome<T>> {
         let key = (node, session);

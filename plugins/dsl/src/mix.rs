@@ -50,6 +50,8 @@ pub(crate) struct Mixer {
     known: Vec<Option<Mix>>,
     /// Weights by symbol while adding up; not a number where there is none.
     sums: Vec<f64>,
+    /// The symbols that have one.
+    symbols: Vec<SymbolId>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Mixer {
         Self {
             known: std::iter::repeat_with(|| None).take(nodes).collect(),
             sums: vec![f64::NAN; symbols],
+            symbols: Vec::new(),
         }
     }
 
@@ -72,39 +75,47 @@ impl Mixer {
         if let [(_, only)] = parts {
             return Rc::clone(only);
         }
-        match &self.known[node.index()] {
-            Some(known) if are_same(&known.parts, parts) => Rc::clone(&known.sum),
-            _ => {
-                let sum = self.sum(parts);
-                self.known[node.index()] = Some(Mix {
+        let known = &self.known[node.index()];
+        if let Some(known) = known.as_ref().filter(|known| are_same(&known.parts, parts)) {
+            return Rc::clone(&known.sum);
+        }
+        let sum = self.sum(parts);
+        match &mut self.known[node.index()] {
+            Some(known) if known.parts.len() == parts.len() => {
+                known.parts.clone_from_slice(parts);
+                known.sum = Rc::clone(&sum);
+            }
+            known => {
+                *known = Some(Mix {
                     parts: parts.into(),
                     sum: Rc::clone(&sum),
                 });
-                sum
             }
         }
+        sum
     }
 
     fn sum(&mut self, parts: &[Part]) -> Rc<Portfolio> {
-        let mut symbols: Vec<SymbolId> = Vec::new();
         for (share, portfolio) in parts {
             for holding in &portfolio.holdings {
                 let sum = &mut self.sums[holding.symbol.index()];
                 let weight = share * holding.weight;
                 if sum.is_nan() {
-                    symbols.push(holding.symbol);
+                    self.symbols.push(holding.symbol);
                     *sum = weight;
                 } else {
                     *sum += weight;
                 }
             }
         }
-        symbols.sort_unstable();
-        let holding = |&symbol: &SymbolId| Holding {
+        self.symbols.sort_unstable();
+        let sums = &mut self.sums;
+        let holding = |symbol: SymbolId| Holding {
             symbol,
-            weight: std::mem::replace(&mut self.sums[symbol.index()], f64::NAN),
+            weight: std::mem::replace(&mut sums[symbol.index()], f64::NAN),
         };
-        Portfolio::new(symbols.iter().map(holding).collect::<Box<[Holding]>>())
+        let holdings: Box<[Holding]> = self.symbols.drain(..).map(holding).collect();
+        Portfolio::new(holdings)
     }
 }
 

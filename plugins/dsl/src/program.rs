@@ -5,6 +5,7 @@
 //! and a node's children always have smaller numbers than the node.
 
 use crate::operator::Comparison;
+use crate::symbol::SymbolSet;
 use crate::texts::{TextId, Texts};
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::Place;
@@ -181,6 +182,16 @@ impl Parents {
     }
 }
 
+/// The units that nodes choose among, where these are the same as of every
+/// session.
+#[derive(Debug)]
+struct FixedUnits {
+    all: Vec<Edge>,
+    /// For each node, its units in `all`; `None` if they depend on the session,
+    /// or the node does not choose.
+    of_nodes: Vec<Option<Range<u32>>>,
+}
+
 /// A checked strategy.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -197,6 +208,7 @@ pub(crate) struct Program {
     /// For each node, the one whose portfolio it has.
     bodies: Vec<Edge>,
     parents: Parents,
+    fixed_units: FixedUnits,
     /// For each node, whether its portfolio may be asked for more than once as
     /// of one session.
     repeats: Vec<bool>,
@@ -274,6 +286,13 @@ impl Program {
     /// The nodes that are made of the portfolio of a node; all are bodies.
     pub(crate) fn parents(&self, body: NodeId) -> &[NodeId] {
         self.parents.of(body)
+    }
+
+    /// The units that a node chooses among, if these are the same as of every
+    /// session; of assets that repeat, the first.
+    pub(crate) fn fixed_units(&self, node: NodeId) -> Option<&[Edge]> {
+        let units = self.fixed_units.of_nodes[node.index()].as_ref()?;
+        Some(&self.fixed_units.all[range(units)])
     }
 
     /// Whether the portfolio of a node that is its own body may be asked for
@@ -396,6 +415,7 @@ impl Builder {
         let bodies = self.find_bodies();
         let repeats = self.find_repeats(&bodies);
         let parents = self.find_parents(&bodies);
+        let fixed_units = self.find_fixed_units(symbols.len());
         Program {
             nodes: self.nodes,
             edges: self.edges,
@@ -411,6 +431,7 @@ impl Builder {
             },
             bodies,
             parents,
+            fixed_units,
             repeats,
         }
     }
@@ -495,6 +516,55 @@ impl Builder {
             all[*begin as usize] = parent;
         }
         Parents { all, begins }
+    }
+
+    fn find_fixed_units(&self, symbols: usize) -> FixedUnits {
+        let mut all = Vec::new();
+        let mut seen = SymbolSet::new(symbols);
+        let of_nodes = self.nodes.iter().map(|node| {
+            let chooses = matches!(
+                node.operation,
+                Operation::Filter { .. } | Operation::InverseVolatility(_)
+            );
+            if !chooses {
+                return None;
+            }
+            seen.clear();
+            let begin = all.len();
+            if self.append_units(node, Position::HERE, &mut seen, &mut all) {
+                Some(begin as u32..all.len() as u32)
+            } else {
+                all.truncate(begin);
+                None
+            }
+        });
+        let of_nodes = of_nodes.collect();
+        FixedUnits { all, of_nodes }
+    }
+
+    /// Appends the units of a node's children that were not seen before.
+    /// Whether they are the same as of every session.
+    fn append_units(
+        &self,
+        node: &Node,
+        position: Position,
+        seen: &mut SymbolSet,
+        all: &mut Vec<Edge>,
+    ) -> bool {
+        self.edges[range(&node.edges)].iter().all(|edge| {
+            let child = &self.nodes[edge.node.index()];
+            let position = position.then(edge.position);
+            match child.operation {
+                Operation::Vector => return self.append_units(child, position, seen, all),
+                Operation::If(_) | Operation::Filter { .. } => return false,
+                Operation::Asset(symbol) if !seen.insert(symbol) => {}
+                _ => all.push(Edge {
+                    node: edge.node,
+                    position,
+                }),
+            }
+            true
+        })
     }
 
     /// Finds the nodes with several parents, and the units that are scored: a

@@ -5,7 +5,7 @@
 //! returned, session by session.
 
 use crate::evaluate::Evaluator;
-use crate::failure::{Failure, InPart, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::history::{History, Unscored};
 use crate::mix::Portfolio;
 use crate::program::{Call, Edge, NodeId, Operation};
@@ -33,9 +33,7 @@ impl Evaluator<'_> {
         self.history(body.node)
             .score(score, session)
             .map_err(|unscored| match unscored {
-                Unscored::Failed(failure) => {
-                    Err::<(), _>(failure).in_part(body.position).unwrap_err()
-                }
+                Unscored::Failed(failure) => failure.of_part(body.position),
                 Unscored::Indicator(EvaluationError::InsufficientHistory { need, have }) => {
                     let name = self.program.name(unit);
                     Failure::new(Error::insufficient_history(name, need, have))
