@@ -465,6 +465,10 @@ fn size(volatilities: &[(Edge, f64)], program: &Program) -> Outcome<Vec<Sizing>>
 /// Compares scores as if both were rounded to 10 significant digits, which
 /// takes away the noise in the last bits.
 fn compare_scores(left: f64, right: f64) -> Ordering {
+    // Units that held the same through the window have the very same score.
+    if left == right {
+        return Ordering::Equal;
+    }
     // Rounding keeps the order of numbers; it can only make neighbours equal.
     let are_neighbours = (left - right).abs() <= 1e-8 * left.abs().max(right.abs());
     if are_neighbours {

@@ -37,6 +37,7 @@ impl Failure {
     }
 
     /// The failure of a part, told by the whole.
+    #[cold]
     pub(crate) fn of_part(self: Rc<Self>, position: Position) -> Rc<Self> {
         let mut failure = Rc::unwrap_or_clone(self);
         failure.position = position.then(failure.position);
@@ -50,6 +51,7 @@ pub(crate) trait InPart {
 }
 
 impl<T> InPart for Outcome<T> {
+    #[inline]
     fn in_part(self, position: Position) -> Self {
         self.map_err(|failure| failure.of_part(position))
     }

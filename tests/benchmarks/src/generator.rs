@@ -41,7 +41,7 @@ impl Size {
     /// 2.2 MB, of 34,000 forms that hold something, 2,100 of them different.
     pub const HUGE: Self = Self {
         bytes: 2_150_000,
-        width: 150,
+        width: 265,
         layers: 8,
     };
 }
