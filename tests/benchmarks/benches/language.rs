@@ -35,7 +35,10 @@ fn main() {
 
     sizes(&dsl, &market, cache.path());
     if is_wanted("neighbours") {
-        neighbours(&dsl, &market);
+        neighbours(&dsl);
+    }
+    if is_wanted("book") {
+        book(&dsl, &market);
     }
 }
 
@@ -224,7 +227,46 @@ fn text(duration: Duration) -> String {
     }
 }
 
-fn neighbours(dsl: &Plugin, market: &Arc<Market>) {
+/// The strategy files that come with the project, session by session: all are
+/// asked as of one session before any is as of the next.
+fn book(dsl: &Plugin, market: &Arc<Market>) {
+    let folder = test_support::workspace().join("strategies");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "clj"))
+        .collect();
+    files.sort();
+    let whole = (0..TURNS)
+        .map(|_| {
+            let start = now();
+            let mut book: Vec<Sandboxed> = files
+                .iter()
+                .map(|file| {
+                    let text = std::fs::read_to_string(file).unwrap();
+                    let strategy = Sandboxed::load(dsl, &request(&text)).unwrap();
+                    Sandboxed::bind(strategy, Arc::clone(market))
+                })
+                .collect();
+            for session in sessions(market) {
+                for strategy in &mut book {
+                    strategy.evaluate(session).unwrap();
+                }
+            }
+            now() - start
+        })
+        .min()
+        .unwrap();
+    println!();
+    println!(
+        "The project's own {} files, {SESSIONS} sessions: {} in all, {} a session",
+        files.len(),
+        text(whole),
+        text(whole / SESSIONS)
+    );
+}
+
+fn neighbours(dsl: &Plugin) {
     let requests: Vec<StrategyRequest> = (0..100)
         .map(|seed| request(&generator::file(1000 + seed, Size::MEDIUM).text))
         .collect();
@@ -259,5 +301,4 @@ fn neighbours(dsl: &Plugin, market: &Arc<Market>) {
             text(each)
         );
     }
-    let _ = market;
 }
