@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use alchemiser_events::SessionDate;
+use alchemiser_events::{SessionDate, Timestamp};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -130,6 +130,57 @@ pub enum Rules {
     /// Check routes.toml, and that the routes make sense
     #[command(after_help = "Example:\n  alchemiser rules check")]
     Check,
+    /// Say whether a pattern matches an event, and if not, why not
+    #[command(
+        after_help = "Exit codes: 0 it matches, 1 it does not, 2 the pattern or the event is no good.\n\n\
+                      Examples:\n  \
+                      alchemiser rules match --pattern '{\"source\":[{\"prefix\":\"alchemiser.\"}]}' \
+                      --event event.json\n  \
+                      alchemiser rules match --pattern @pattern.json --event - < event.json"
+    )]
+    Match {
+        /// The pattern, as EventBridge has it: JSON, a file, or `-` for stdin
+        #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+        pattern: String,
+        /// The event as EventBridge delivers it: JSON, a file, or `-` for stdin
+        #[arg(long, value_name = "EVENT", allow_hyphen_values = true)]
+        event: String,
+    },
+    /// Run the tests of routes.toml, or the cases of a file
+    #[command(after_help = "A case is a line of JSON with `name` and\n  \
+                      `event`, `targets`: the handlers that the routes send the event to\n  \
+                      `pattern`, `event`, `match`: whether the pattern matches the event\n  \
+                      `pattern`, `invalid`: that the pattern is refused\n\n\
+                      Examples:\n  alchemiser rules test\n  alchemiser rules test cases.jsonl")]
+    Test {
+        /// A file of cases, one a line [default: the tests of routes.toml]
+        #[arg(value_name = "FILE.jsonl")]
+        file: Option<PathBuf>,
+    },
+    /// Say what each rule makes of an event, and who gets it
+    #[command(after_help = "Examples:\n  alchemiser rules explain event.json\n  \
+                      alchemiser rules explain signal-generated-2b1c4c5e-…")]
+    Explain {
+        /// The event: JSON, a file, `-` for stdin, or the id of one that was
+        /// published, or enough of its beginning
+        #[arg(value_name = "EVENT", allow_hyphen_values = true)]
+        event: String,
+        #[command(flatten)]
+        state: State,
+    },
+    /// List the schedules, and when they fire next
+    #[command(after_help = "Example:\n  alchemiser rules schedules --count 5")]
+    Schedules {
+        /// The instant to look on from [default: now]
+        #[arg(long, value_name = "INSTANT")]
+        after: Option<Timestamp>,
+        /// How many times to show for each
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        count: usize,
+    },
+    /// Print the JSON Schema of routes.toml, for editors
+    #[command(after_help = "Example:\n  alchemiser rules schema")]
+    Schema,
 }
 
 #[derive(Subcommand)]

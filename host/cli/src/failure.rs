@@ -1,5 +1,6 @@
 //! How a command fails.
 
+use crate::refusal::Refusal;
 use alchemiser_events::ErrorDetail;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -13,6 +14,8 @@ pub type CommandResult<T = ()> = Result<T, CommandFailure>;
 pub enum CommandFailure {
     /// Wrong usage or configuration: nothing was begun.
     Usage(ErrorDetail),
+    /// A text was refused, and each mistake in it can be shown.
+    Refused(Box<Refusal>),
     /// It was begun and failed.
     Failed(ErrorDetail),
     /// It failed, and has said why on stdout.
@@ -35,15 +38,17 @@ impl CommandFailure {
     /// 2 for wrong usage or configuration, 1 otherwise.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) | Self::RefusedAndReported => ExitCode::from(2),
+            Self::Usage(_) | Self::Refused(_) | Self::RefusedAndReported => ExitCode::from(2),
             Self::Failed(_) | Self::AlreadyReported => ExitCode::from(1),
         }
     }
 
     /// Says why, on stderr; for scripts on stdout as well.
     pub fn print(&self, json: bool) {
-        let (Self::Usage(detail) | Self::Failed(detail)) = self else {
-            return;
+        let detail = match self {
+            Self::Usage(detail) | Self::Failed(detail) => detail,
+            Self::Refused(refusal) => return refusal.print(json),
+            Self::AlreadyReported | Self::RefusedAndReported => return,
         };
         eprintln!("error: {}", detail.message);
         if json {

@@ -22,6 +22,7 @@ mod notifier;
 mod output;
 mod project;
 mod reasons;
+mod refusal;
 mod report;
 mod settings;
 mod trace;

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Arguments, Data, State};
 use crate::failure::{CommandFailure, CommandResult};
+use crate::refusal::Refusal;
 use crate::settings::Settings;
 use alchemiser_rules::Routes;
 use alchemiser_worker::Book;
@@ -18,7 +19,7 @@ pub struct Project {
 
 impl Project {
     /// What makes a folder a project.
-    const MARK: &'static str = "routes.toml";
+    pub const MARK: &'static str = "routes.toml";
 
     /// Finds the project and reads its settings.
     pub fn open(arguments: &Arguments) -> CommandResult<Self> {
@@ -54,8 +55,9 @@ impl Project {
         let text = std::fs::read_to_string(&path).map_err(|error| {
             CommandFailure::usage("RoutesError", format!("{}: {error}", path.display()))
         })?;
-        Routes::parse(&text, Self::MARK)
-            .map_err(|error| CommandFailure::usage("RoutesError", error))
+        let environment = |name: &str| std::env::var(name).ok();
+        Routes::parse_in(&text, Self::MARK, environment)
+            .map_err(|error| CommandFailure::Refused(Box::new(Refusal::of_routes(text, error))))
     }
 
     /// The book of strategies.

@@ -5,20 +5,33 @@
 //! for routes that are well-formed and yet make no sense, given what the
 //! handlers declare.
 //!
-//! Patterns have EventBridge's meaning. Of its operators, exact values and
-//! `prefix` are there; any other is refused when the file is read, so that no
-//! rule ever means less than it says.
+//! Each part of the file is told by a type that says both how it is read and
+//! what its JSON Schema is; [`schema`] puts these together for editors. A
+//! [`Case`] says what a pattern or the routes must do with an event.
+//!
+//! Patterns have EventBridge's meaning, with every operator, and what
+//! EventBridge refuses is refused. A [`RuleSet`] matches an event against many
+//! patterns at once.
 //!
 //! *Invariant:* this crate does no I/O. Text comes in, values go out.
 
+mod case;
 mod check;
+mod event;
+mod json;
+mod matcher;
 mod mistake;
 mod name;
 mod pattern;
 mod routes;
 
-pub use check::{EventKind, Finding, Flow, Step, check};
-pub use mistake::{Mistake, RoutesError};
-pub use name::{NameError, RuleName, TargetName};
-pub use pattern::{Pattern, PatternError, PatternMistake};
-pub use routes::{Delivery, RetryPolicy, Routes, Rule, TargetKind};
+pub use case::{Case, CaseError, Expected, Failure, Verdict};
+pub use check::{EventKind, Finding, Flow, Narrowing, Place, Step, check, narrowings};
+pub use event::EventError;
+pub use matcher::{Explanation, Mismatch, Reason, RuleSet, Scratch};
+pub use mistake::{Entry, EntryKind, Mistake, RoutesError};
+pub use name::{BusName, BusNameError, NameError, RuleName, ScheduleName, TargetName};
+pub use pattern::{Pattern, PatternError, PatternLimits, PatternMistake};
+pub use routes::{
+    Delivery, RetryPolicy, RouteTest, Routes, Rule, Schedule, TargetKind, TestEvent, schema,
+};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::pattern::PatternMistake;
+
 /// One mistake, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -14,8 +16,8 @@ pub struct Mistake {
     pub column: usize,
     /// The place as a range of bytes.
     pub span: Range<usize>,
-    /// The rule that it is about, if it has a name already.
-    pub rule: Option<String>,
+    /// The rule, schedule or test that it is about, if that has a name.
+    pub entry: Option<Entry>,
     /// The key, with those above it: `target`, `pattern.detail.symbol`.
     pub field: Option<String>,
     /// What is wrong.
@@ -24,14 +26,82 @@ pub struct Mistake {
     pub advice: String,
 }
 
+impl PatternMistake {
+    /// The mistake in a text of its own: the pattern's, from a file or the like.
+    #[must_use]
+    pub fn within(self, text: &str, file: &str) -> Mistake {
+        let (line, column) = line_and_column(text, self.span.start);
+        Mistake {
+            file: file.to_owned(),
+            line,
+            column,
+            span: self.span,
+            entry: None,
+            field: Some(self.field).filter(|field| !field.is_empty()),
+            message: self.message,
+            advice: self.advice,
+        }
+    }
+}
+
+/// Something of the file that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its name as written, which may be mistaken.
+    pub name: String,
+}
+
+/// What stands in double brackets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// `[[rule]]`
+    Rule,
+    /// `[[schedule]]`
+    Schedule,
+    /// `[[test]]`
+    Test,
+}
+
+impl EntryKind {
+    /// The key in the file.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Schedule => "schedule",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl Mistake {
+    /// What it is about: ``rule `audit`, field `target` ``; empty for the file
+    /// as a whole.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match (&self.entry, &self.field) {
+            (Some(entry), Some(field)) => format!("{entry}, field `{field}`"),
+            (Some(entry), None) => entry.to_string(),
+            (None, Some(field)) => format!("field `{field}`"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} `{}`", self.kind.key(), self.name)
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}: ", self.file, self.line, self.column)?;
-        match (&self.rule, &self.field) {
-            (Some(rule), Some(field)) => write!(formatter, "rule `{rule}`, field `{field}`: ")?,
-            (Some(rule), None) => write!(formatter, "rule `{rule}`: ")?,
-            (None, Some(field)) => write!(formatter, "field `{field}`: ")?,
-            (None, None) => {}
+        match self.subject().as_str() {
+            "" => {}
+            subject => write!(formatter, "{subject}: ")?,
         }
         write!(formatter, "{}; {}", self.message, self.advice)
     }

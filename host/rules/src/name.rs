@@ -71,3 +71,52 @@ name! {
     /// The name of what a rule sends events to.
     TargetName
 }
+
+name! {
+    /// The name of a schedule, without any prefix or suffix for a stage.
+    ScheduleName
+}
+
+/// Why a text is no name of an event bus.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a bus is named by 1 to 256 letters, digits, `/`, `.`, `-` or `_`, and `{0}` is not")]
+pub struct BusNameError(String);
+
+/// The name of an event bus.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BusName(String);
+
+impl BusName {
+    /// Checks the characters and the length.
+    ///
+    /// # Errors
+    ///
+    /// A name that EventBridge does not take.
+    pub fn new(text: impl Into<String>) -> Result<Self, BusNameError> {
+        let text = text.into();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+        if (1..=256).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(BusNameError(text))
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for BusName {
+    fn default() -> Self {
+        Self("alchemiser-trading-events".to_owned())
+    }
+}
+
+impl fmt::Display for BusName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}

@@ -1,221 +1,206 @@
-//! EventBridge patterns: what they are made of and when they match.
-//!
-//! A pattern is kept as a tree of field names, dots in names split, since
-//! EventBridge takes `"a.b"` and `b` within `a` for the same field. An event is
-//! walked along that tree, and only along it.
+//! EventBridge patterns: what they are made of, and when they match.
 
+mod address;
+mod case;
+mod node;
 mod number;
 mod read;
+mod test;
+mod wildcard;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
-use serde_json::Value;
-
-use number::Number;
-pub use read::{PatternError, PatternMistake};
-pub(crate) use read::{compile, node_of_toml};
+pub(crate) use address::{network, parse as parse_address};
+pub(crate) use case::{AnyCase, fold};
+pub(crate) use number::{Number, comparable};
+pub(crate) use test::{Literal, Scalar, Test};
 
 /// A pattern of a rule: matches an event when every field that it names does.
+///
+/// A field is named by its path. `a.b` as one name and `b` within `a` are the
+/// same path, in patterns and in events, as they are to EventBridge.
+///
+/// Fields that lie in one array must be matched by one element of it: the
+/// pattern `{"fills":{"symbol":["A"],"side":["BUY"]}}` asks for a purchase of A,
+/// not for any purchase and any fill of A. `{"exists":false}` asks that no value
+/// be found under the path; fields are looked at in the order of their paths,
+/// and where one before it has chosen the element, only that element counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
-    fields: Fields,
+    /// The combinations of `$or`, of which one must hold; never empty.
+    alternatives: Vec<Alternative>,
 }
 
-/// What the fields of one object must be, by name.
-type Fields = BTreeMap<String, Test>;
-
-/// What one field must be; an empty part asks nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Test {
-    /// One of these must hold for the field's value.
-    values: Vec<Matcher>,
-    /// These must all hold for the fields within.
-    fields: Fields,
-}
-
-/// A condition on one scalar value.
+/// A combination of `$or`: fields that must all hold.
 #[derive(Clone, Debug, PartialEq)]
-enum Matcher {
-    Equals(Literal),
-    Prefix(String),
+pub(crate) struct Alternative {
+    /// Sorted by the UTF-16 of their paths, as EventBridge looks at them;
+    /// never empty, and no path is there twice.
+    pub(crate) fields: Vec<Field>,
 }
 
-/// A scalar, compared by type and value.
+/// What is asked of one field.
 #[derive(Clone, Debug, PartialEq)]
-enum Literal {
-    String(String),
-    Number(Number),
-    Bool(bool),
-    Null,
+pub(crate) struct Field {
+    /// The names that lead to it, with dots between.
+    pub(crate) path: Arc<str>,
+    /// One of these must hold.
+    pub(crate) tests: Arc<[Test]>,
 }
 
-/// Something of the event that lies where a test looks: a value, or a value
-/// under names that still follow (`b.c`, after `a` of a key `a.b.c` was taken).
-#[derive(Clone, Copy)]
-struct Found<'event> {
-    names_to_follow: Option<&'event str>,
-    value: &'event Value,
+impl Field {
+    /// Whether the field may also not be there.
+    pub(crate) fn may_be_absent(&self) -> bool {
+        self.tests.contains(&Test::Absent)
+    }
+}
+
+/// How large and how intricate a pattern may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PatternLimits {
+    /// The length of its JSON in characters; 2,048 in EventBridge, unless a
+    /// higher quota was granted.
+    pub characters: usize,
+    /// How many `*` a wildcard may have. EventBridge refuses wildcards that
+    /// could be in too many states at once and does not say how many those
+    /// are; matching here is linear in the text however many there are.
+    pub stars: usize,
+}
+
+impl Default for PatternLimits {
+    fn default() -> Self {
+        Self {
+            characters: 2048,
+            stars: 20,
+        }
+    }
+}
+
+/// One mistake in a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternMistake {
+    /// The field, with those above it: `detail.symbol`; empty for the pattern
+    /// as a whole.
+    pub field: String,
+    /// Where it is, in bytes of the text that the pattern was read from.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl fmt::Display for PatternMistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.field.is_empty() {
+            write!(formatter, "field `{}`: ", self.field)?;
+        }
+        write!(formatter, "{}; {}", self.message, self.advice)
+    }
+}
+
+/// Every mistake of a pattern; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct PatternError {
+    /// The mistakes.
+    pub mistakes: Vec<PatternMistake>,
+}
+
+impl From<PatternMistake> for PatternError {
+    fn from(mistake: PatternMistake) -> Self {
+        Self {
+            mistakes: vec![mistake],
+        }
+    }
 }
 
 impl Pattern {
-    /// Reads a pattern in EventBridge's own JSON form.
+    /// Reads a pattern in EventBridge's own JSON form, within the default
+    /// limits.
     ///
     /// # Errors
     ///
     /// Every mistake in it: no JSON object, empty objects and arrays, values
-    /// outside an array, operators that are unknown or not supported.
+    /// outside an array, operators that there are not, operands that they do
+    /// not take, limits.
     pub fn from_json(text: &str) -> Result<Self, PatternError> {
-        let node = read::node_of_json(text)?;
-        compile(&node)
+        Self::from_json_within(text, &PatternLimits::default())
     }
 
-    /// Whether an event matches; `event` is the whole envelope as EventBridge
-    /// delivers it (`source`, `detail-type`, `detail`, …).
-    #[must_use]
-    pub fn matches(&self, event: &Value) -> bool {
-        let event = Found {
-            names_to_follow: None,
-            value: event,
-        };
-        fields_hold(&self.fields, &[event])
+    /// Reads a pattern in EventBridge's own JSON form, within limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    pub fn from_json_within(text: &str, limits: &PatternLimits) -> Result<Self, PatternError> {
+        let node = node::node_of_json(text)?;
+        read::compile(&node, read::Language::Json, text.chars().count(), limits)
+    }
+
+    /// Reads a pattern written as a TOML table; the spans of mistakes are those
+    /// of the file.
+    pub(crate) fn from_toml(
+        value: &toml::Spanned<toml::de::DeValue<'_>>,
+    ) -> Result<Self, PatternError> {
+        let node = node::node_of_toml(value);
+        let characters = node.length_in_json();
+        let limits = PatternLimits::default();
+        read::compile(&node, read::Language::Toml, characters, &limits)
+    }
+
+    pub(crate) fn alternatives(&self) -> &[Alternative] {
+        &self.alternatives
     }
 
     /// Whether some event of this source and type can match, whatever its
-    /// other fields are.
-    pub(crate) fn admits(&self, source: &str, detail_type: &str) -> bool {
-        [("source", source), ("detail-type", detail_type)]
-            .into_iter()
-            .all(|(name, text)| {
-                self.fields.get(name).is_none_or(|test| {
-                    let value = Value::String(text.to_owned());
-                    test.holds(&[Found {
-                        names_to_follow: None,
-                        value: &value,
-                    }])
+    /// other fields are. It may say so of one that none can, never the reverse.
+    #[must_use]
+    pub fn admits(&self, source: &str, detail_type: &str) -> bool {
+        let envelope = [("source", source), ("detail-type", detail_type)];
+        self.alternatives.iter().any(|alternative| {
+            envelope.into_iter().all(|(path, text)| {
+                let field = alternative.fields.iter().find(|field| &*field.path == path);
+                field.is_none_or(|field| {
+                    let value = Scalar::String(text.as_bytes());
+                    field.tests.iter().any(|test| test.holds(value))
                 })
             })
+        })
     }
 
-    /// The values that `source` may have, each with the question whether a
-    /// given source is meant by it; for the person, as they are written.
+    /// The paths of the fields that it names, each once.
+    pub(crate) fn paths(&self) -> BTreeSet<&str> {
+        let fields = self.alternatives.iter().flat_map(|one| &one.fields);
+        fields.map(|field| &*field.path).collect()
+    }
+
+    /// What is asked of `source`, each with the question whether a given
+    /// source is meant by it; for the person, as far as possible as it is
+    /// written.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (String, impl Fn(&str) -> bool)> {
-        self.fields
-            .get("source")
-            .into_iter()
-            .flat_map(|test| &test.values)
-            .filter_map(|matcher| match matcher {
-                Matcher::Equals(Literal::String(text)) => Some((text.clone(), matcher)),
-                Matcher::Prefix(prefix) => Some((format!("{prefix}…"), matcher)),
-                Matcher::Equals(_) => None,
-            })
-            .map(|(written, matcher)| {
-                let means = |source: &str| matcher.holds(&Value::String(source.to_owned()));
-                (written, means)
-            })
-    }
-}
-
-impl Test {
-    /// Whether the test holds for what was found at its place: usually one
-    /// value, several only where an event spells one field in two ways.
-    fn holds(&self, found: &[Found<'_>]) -> bool {
-        let array = found
-            .iter()
-            .enumerate()
-            .find_map(|(index, found)| Some((index, found.array()?)));
-        let Some((index, elements)) = array else {
-            return self.value_holds(found) && fields_hold(&self.fields, found);
-        };
-        // Of an array one element is looked at a time, so that fields tested
-        // together are fields of the same element.
-        let mut others = found.to_vec();
-        others.swap_remove(index);
-        let nothing_of_it = std::iter::once(None);
-        elements
-            .iter()
-            .map(Some)
-            .chain(nothing_of_it)
-            .any(|element| {
-                let mut choice = others.clone();
-                choice.extend(element.map(|value| Found {
-                    names_to_follow: None,
-                    value,
-                }));
-                self.holds(&choice)
-            })
-    }
-
-    fn value_holds(&self, found: &[Found<'_>]) -> bool {
-        self.values.is_empty()
-            || found.iter().any(|found| {
-                found.names_to_follow.is_none()
-                    && self.values.iter().any(|matcher| matcher.holds(found.value))
-            })
-    }
-}
-
-fn fields_hold(fields: &Fields, found: &[Found<'_>]) -> bool {
-    fields.iter().all(|(name, test)| {
-        let within: Vec<Found<'_>> = found.iter().flat_map(|found| found.field(name)).collect();
-        test.holds(&within)
-    })
-}
-
-impl<'event> Found<'event> {
-    fn array(&self) -> Option<&'event [Value]> {
-        match (self.names_to_follow, self.value) {
-            (None, Value::Array(elements)) => Some(elements),
-            _ => None,
-        }
-    }
-
-    /// What is there under a name without dots.
-    fn field(self, name: &str) -> impl Iterator<Item = Found<'event>> {
-        let followed = self
-            .names_to_follow
-            .and_then(|names| after_first_name(names, name))
-            .map(|names_to_follow| Found {
-                names_to_follow,
-                ..self
-            });
-        let entries = match (self.names_to_follow, self.value) {
-            (None, Value::Object(object)) => Some(object),
-            _ => None,
-        };
-        let entered = entries
-            .into_iter()
-            .flatten()
-            .filter_map(move |(key, value)| {
-                after_first_name(key, name).map(|names_to_follow| Found {
-                    names_to_follow,
-                    value,
-                })
-            });
-        followed.into_iter().chain(entered)
-    }
-}
-
-/// The names that follow `first` in a dotted list of names that begins with
-/// it: `Some(None)` when it is the only one.
-fn after_first_name<'names>(names: &'names str, first: &str) -> Option<Option<&'names str>> {
-    match names.strip_prefix(first)? {
-        "" => Some(None),
-        rest => rest.strip_prefix('.').map(Some),
-    }
-}
-
-impl Matcher {
-    /// Whether it holds for a scalar; never for an array or an object.
-    fn holds(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Equals(Literal::String(expected)), Value::String(text)) => expected == text,
-            (Self::Equals(Literal::Number(expected)), Value::Number(number)) => {
-                *expected == Number::from(number)
+        let mut tests: Vec<&Test> = Vec::new();
+        let fields = self.alternatives.iter().flat_map(|one| &one.fields);
+        for field in fields.filter(|field| &*field.path == "source") {
+            for test in field.tests.iter() {
+                // `$or` repeats what is asked beside it.
+                if !tests.contains(&test) {
+                    tests.push(test);
+                }
             }
-            (Self::Equals(Literal::Bool(expected)), Value::Bool(flag)) => expected == flag,
-            (Self::Equals(Literal::Null), Value::Null) => true,
-            (Self::Prefix(prefix), Value::String(text)) => text.starts_with(prefix),
-            _ => false,
         }
+        tests.into_iter().map(|test| {
+            let written = match test {
+                Test::Equals(Literal::String(text)) => text.to_string(),
+                Test::Prefix(prefix) => format!("{prefix}…"),
+                Test::Suffix(suffix) => format!("…{suffix}"),
+                other => other.to_string(),
+            };
+            let means = |source: &str| test.holds(Scalar::String(source.as_bytes()));
+            (written, means)
+        })
     }
 }

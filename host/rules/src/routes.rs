@@ -1,15 +1,27 @@
 //! The routes: rules in the order of the file, and the targets they name.
 
+mod document;
+mod form;
+mod interpolation;
 mod read;
+mod reader;
+mod schema;
+mod syntax;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use alchemiser_schedule::{Expression, Zone};
+use serde_json::{Map, Value};
 
+use crate::case::{Case, Expected, Verdict};
+use crate::event::EventError;
+use crate::matcher::{Explanation, RuleSet, Scratch};
 use crate::mistake::RoutesError;
-use crate::name::{RuleName, TargetName};
+use crate::name::{BusName, RuleName, ScheduleName, TargetName};
 use crate::pattern::Pattern;
+pub use schema::schema;
 
 /// What a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +31,23 @@ pub enum TargetKind {
     /// A log of events. EventBridge writes it on AWS; elsewhere the archive
     /// already is that log, so the worker delivers nothing to it.
     Log,
+    /// The worker's commands, which schedules give.
+    Command,
+}
+
+impl TargetKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Handler, Self::Log, Self::Command];
+
+    /// The name in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Log => "log",
+            Self::Command => "command",
+        }
+    }
 }
 
 /// When a delivery that fails is given up: at whichever limit is met first.
@@ -49,6 +78,8 @@ pub struct Rule {
     pub description: Option<String>,
     /// A disabled rule sends nothing.
     pub enabled: bool,
+    /// The bus that it listens on.
+    pub bus: BusName,
     /// The events that it sends.
     pub pattern: Pattern,
     /// Where it sends them; one of the file's targets.
@@ -57,6 +88,79 @@ pub struct Rule {
     pub retry: RetryPolicy,
     /// The line of the file that the rule begins on, from 1.
     pub line: usize,
+}
+
+/// Gives a command at certain times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// Its name, the only one of that name in the file.
+    pub name: ScheduleName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// A disabled schedule does nothing.
+    pub enabled: bool,
+    /// When.
+    pub expression: Expression,
+    /// The time zone that a `cron` expression goes by.
+    pub zone: Zone,
+    /// Where the command goes; one of the file's targets.
+    pub target: TargetName,
+    /// The command.
+    pub input: Option<Map<String, Value>>,
+    /// When a failing delivery is given up.
+    pub retry: RetryPolicy,
+    /// The line of the file that the schedule begins on, from 1.
+    pub line: usize,
+}
+
+/// Says what the rules must do with an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteTest {
+    /// What is tested, the only one of that name in the file.
+    pub name: String,
+    /// The event.
+    pub event: TestEvent,
+    /// The handlers that must get it, in any order.
+    pub targets: Vec<TargetName>,
+    /// The rules that must match it, in any order; none when any may.
+    pub rules: Option<Vec<RuleName>>,
+    /// The line of the file that the test begins on, from 1.
+    pub line: usize,
+}
+
+/// The event of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestEvent {
+    /// As JSON text.
+    Json(String),
+    /// In a file, whose path is relative to the folder of the file that names
+    /// it.
+    File(PathBuf),
+}
+
+impl TestEvent {
+    /// An event written as text: JSON, or else a path.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        if text.trim_start().starts_with('{') {
+            Self::Json(text.to_owned())
+        } else {
+            Self::File(text.into())
+        }
+    }
+}
+
+impl From<&RouteTest> for Case {
+    fn from(test: &RouteTest) -> Self {
+        Self {
+            name: test.name.clone(),
+            event: Some(test.event.clone()),
+            expected: Expected::Deliveries {
+                targets: test.targets.clone(),
+                rules: test.rules.clone(),
+            },
+        }
+    }
 }
 
 /// One event to one target.
@@ -69,21 +173,107 @@ pub struct Delivery<'routes> {
 }
 
 /// A `routes.toml` without mistakes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Routes {
+    bus: BusName,
     targets: BTreeMap<TargetName, TargetKind>,
     rules: Vec<Rule>,
+    schedules: Vec<Schedule>,
+    tests: Vec<RouteTest>,
+    /// The patterns of the rules in force, each under the rule's index.
+    patterns: RuleSet<usize>,
+}
+
+impl Rule {
+    /// Whether it sends what the worker publishes: it is enabled, and listens
+    /// on the worker's bus.
+    fn in_force(&self, bus: &BusName) -> bool {
+        self.enabled && self.bus == *bus
+    }
+}
+
+impl PartialEq for Routes {
+    fn eq(&self, other: &Self) -> bool {
+        // All else follows from these.
+        self.bus == other.bus
+            && self.targets == other.targets
+            && self.rules == other.rules
+            && self.schedules == other.schedules
+            && self.tests == other.tests
+    }
 }
 
 impl Routes {
-    /// Reads the text of a `routes.toml`; `file_name` is for the messages.
+    fn new(
+        bus: BusName,
+        targets: BTreeMap<TargetName, TargetKind>,
+        rules: Vec<Rule>,
+        schedules: Vec<Schedule>,
+        tests: Vec<RouteTest>,
+    ) -> Self {
+        let mut patterns = RuleSet::new();
+        for (index, rule) in rules.iter().enumerate() {
+            if rule.in_force(&bus) {
+                patterns.insert(index, &rule.pattern);
+            }
+        }
+        Self {
+            bus,
+            targets,
+            rules,
+            schedules,
+            tests,
+            patterns,
+        }
+    }
+
+    /// Reads the text of a `routes.toml` as in an empty environment;
+    /// `file_name` is for the messages.
     ///
     /// # Errors
     ///
     /// Every mistake in the file, each with its place, rule, field and what to
     /// do.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, RoutesError> {
-        read::parse(text, file_name)
+        Self::parse_in(text, file_name, |_| None)
+    }
+
+    /// Reads the text of a `routes.toml`, with variables of the environment
+    /// where the file asks for them; `file_name` is for the messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_in(
+        text: &str,
+        file_name: &str,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, RoutesError> {
+        read::parse(text, file_name, &environment)
+    }
+
+    /// The bus on which the worker publishes.
+    #[must_use]
+    pub fn bus(&self) -> &BusName {
+        &self.bus
+    }
+
+    /// All schedules, disabled ones included, in the order of the file.
+    #[must_use]
+    pub fn schedules(&self) -> &[Schedule] {
+        &self.schedules
+    }
+
+    /// The tests, in the order of the file.
+    #[must_use]
+    pub fn tests(&self) -> &[RouteTest] {
+        &self.tests
+    }
+
+    /// The rules that send what the worker publishes: those enabled that listen
+    /// on its bus, in the order of the file.
+    pub fn rules_in_force(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.in_force(&self.bus))
     }
 
     /// All rules, disabled ones included, in the order of the file.
@@ -109,23 +299,52 @@ impl Routes {
         self.targets.get(name).copied()
     }
 
-    /// The enabled rules that match an event, in the order of the file.
+    /// The rules in force that match an event, in the order of the file.
     ///
-    /// `envelope` is the event as EventBridge delivers it: `source`,
+    /// `event` is the envelope as EventBridge delivers it: `source`,
     /// `detail-type`, `detail` and so on.
-    pub fn matching(&self, envelope: &Value) -> impl Iterator<Item = &Rule> {
-        self.rules
-            .iter()
-            .filter(|rule| rule.enabled && rule.pattern.matches(envelope))
+    ///
+    /// # Errors
+    ///
+    /// An event that is no JSON object; see [`EventError`].
+    pub fn matching(&self, event: &[u8]) -> Result<Vec<&Rule>, EventError> {
+        let mut scratch = Scratch::default();
+        let mut indices: Vec<usize> = self
+            .patterns
+            .matching(event, &mut scratch)?
+            .copied()
+            .collect();
+        indices.sort_unstable();
+        Ok(indices
+            .into_iter()
+            .map(|index| &self.rules[index])
+            .collect())
     }
 
     /// The deliveries that an event leads to: one for each handler that an
     /// enabled rule sends it to, in the order of the file. Where several rules
     /// send it to one handler, the first counts.
+    ///
+    /// A rule whose verdict cannot be reached in bounded time
+    /// ([`EventError::TooManyCombinations`]) sends the event too: a handler
+    /// refuses what it does not take, while an event not sent would be lost.
     #[must_use]
     pub fn deliveries(&self, envelope: &Value) -> Vec<Delivery<'_>> {
+        let event = envelope.to_string();
+        let rules = self.matching(event.as_bytes()).unwrap_or_else(|_| {
+            let sends = |rule: &&Rule| {
+                let verdict = rule.pattern.matches(event.as_bytes());
+                matches!(verdict, Ok(true) | Err(EventError::TooManyCombinations))
+            };
+            self.rules_in_force().filter(sends).collect()
+        });
+        self.handled(&rules)
+    }
+
+    /// The deliveries that follow when these rules match, in their order.
+    pub(crate) fn handled<'routes>(&self, matching: &[&'routes Rule]) -> Vec<Delivery<'routes>> {
         let mut deliveries: Vec<Delivery<'_>> = Vec::new();
-        for rule in self.matching(envelope) {
+        for rule in matching {
             let handled = self.target_kind(&rule.target) == Some(TargetKind::Handler);
             if handled && deliveries.iter().all(|there| *there.target != rule.target) {
                 deliveries.push(Delivery {
@@ -135,5 +354,46 @@ impl Routes {
             }
         }
         deliveries
+    }
+
+    /// What each rule says of an event, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`matching`](Self::matching).
+    pub fn explain(&self, event: &[u8]) -> Result<Vec<(&Rule, Verdict)>, EventError> {
+        let mut senders: BTreeMap<&TargetName, &RuleName> = BTreeMap::new();
+        let mut verdicts = Vec::new();
+        for rule in &self.rules {
+            let verdict = match self.verdict(rule, event)? {
+                Verdict::Sends => match senders.get(&rule.target) {
+                    Some(&first) => Verdict::SentBefore(first.clone()),
+                    None => {
+                        senders.insert(&rule.target, &rule.name);
+                        Verdict::Sends
+                    }
+                },
+                other => other,
+            };
+            verdicts.push((rule, verdict));
+        }
+        Ok(verdicts)
+    }
+
+    /// What a rule says of an event, whatever those before it do.
+    pub(crate) fn verdict(&self, rule: &Rule, event: &[u8]) -> Result<Verdict, EventError> {
+        if !rule.enabled {
+            return Ok(Verdict::Disabled);
+        }
+        if rule.bus != self.bus {
+            return Ok(Verdict::OtherBus);
+        }
+        Ok(match rule.pattern.explain(event)? {
+            Explanation::Fails(mismatch) => Verdict::Differs(mismatch),
+            Explanation::Matches => match self.target_kind(&rule.target) {
+                Some(TargetKind::Log) => Verdict::Logs,
+                _ => Verdict::Sends,
+            },
+        })
     }
 }

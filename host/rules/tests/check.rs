@@ -1,7 +1,7 @@
 //! What `check` finds in routes that are well-formed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use alchemiser_rules::{EventKind, Flow, Routes, Step, TargetName, check};
+use alchemiser_rules::{EventKind, Flow, Routes, Step, TargetName, check, narrowings};
 
 /// An event kind from `source/Type`.
 fn kind(text: &str) -> EventKind {
@@ -62,7 +62,10 @@ fn routes(rules: &[&str]) -> Routes {
 fn found(routes: &Routes, flow: &Flow) -> Vec<String> {
     check(routes, flow)
         .iter()
-        .map(ToString::to_string)
+        .map(|finding| match finding.place() {
+            Some(place) => format!("line {}: {finding}", place.line),
+            None => finding.to_string(),
+        })
         .collect()
 }
 
@@ -125,7 +128,7 @@ fn each_kind_of_finding_is_found() {
             "a loop through two handlers",
             &["one x/Go a", "two x/Next b"],
             flow("x/Go", "", &["x/Go a: x/Next", "x/Next b: x/Go"]),
-            &["events go round in a loop: `Go` from `x` → `Next` from `x` → `Go` from `x`"],
+            &["events go round in a loop: `Go` → `Next` → `Go`"],
         ),
     ];
     for (what, rules, flow, expected) in table {
@@ -151,8 +154,101 @@ fn a_loop_beside_a_long_way_is_found_once() {
     assert_eq!(
         findings,
         [
-            "events go round in a loop: `A` from `x` → `B` from `x` → `C` from `x` → `A` from `x`",
-            "events go round in a loop: `D` from `x` → `D` from `x`",
+            "events go round in a loop: `A` → `B` → `C` → `A`",
+            "events go round in a loop: `D` → `D`",
         ]
     );
+}
+
+#[test]
+fn sources_are_understood_in_every_operator() {
+    let table: [(&str, &[&str]); 9] = [
+        (r#"source = [{ suffix = ".x" }]"#, &[]),
+        (r#"source = [{ wildcard = "a*x" }]"#, &[]),
+        (r#"source = [{ equals-ignore-case = "A.X" }]"#, &[]),
+        (r#"source = [{ anything-but = "b" }]"#, &[]),
+        (
+            r#""$or" = [{ source = ["a.x"] }, { detail-type = ["Stop"] }]"#,
+            &[],
+        ),
+        (
+            r#"source = [{ suffix = ".y" }]"#,
+            &["line 2: rule `one` names the source `….y`, and nobody publishes under it"],
+        ),
+        (
+            r#"source = [{ wildcard = "b*" }]"#,
+            &[
+                r#"line 2: rule `one` names the source `{"wildcard":"b*"}`, and nobody publishes under it"#,
+            ],
+        ),
+        (
+            r#""$or" = [{ source = ["a.x"], detail-type = ["Stop"] }, { source = ["b"] }]"#,
+            &["line 2: rule `one` names the source `b`, and nobody publishes under it"],
+        ),
+        (
+            r#"source = ["a.x"], detail-type = [{ exists = false }]"#,
+            &["line 2: rule `one` matches no event that anybody publishes"],
+        ),
+    ];
+    for (pattern, expected) in table {
+        let text = format!(
+            "targets.a.kind = \"log\"\n[[rule]]\nname = \"one\"\ntarget = \"a\"\n\
+             pattern = {{ {pattern} }}\n"
+        );
+        let routes = Routes::parse(&text, "routes.toml").unwrap();
+        let flow = flow("a.x/Go", "a.x/Go", &[]);
+        assert_eq!(found(&routes, &flow), expected, "{pattern}");
+    }
+}
+
+/// Routes with one rule to `a` for each pattern.
+fn patterns(patterns: &[&str]) -> Routes {
+    let mut text = String::from("targets.a.kind = \"handler\"\n");
+    for (number, pattern) in patterns.iter().enumerate() {
+        text +=
+            &format!("[[rule]]\nname = \"{number}\"\ntarget = \"a\"\npattern = {{ {pattern} }}\n");
+    }
+    Routes::parse(&text, "routes.toml").unwrap()
+}
+
+#[test]
+fn a_field_that_no_event_has_is_found() {
+    let flow = flow("x/Go", "", &["x/Go a:"]);
+    let routes = patterns(&[
+        "detail-tpe = [\"Go\"], replay-name = [{ exists = false }]",
+        "detail-type = [\"Go\"], \"$or\" = [{ sorce = [\"x\"] }, { details = { a = [1] } }]",
+    ]);
+    let unknown: Vec<String> = found(&routes, &flow)
+        .into_iter()
+        .filter(|finding| finding.contains("the field"))
+        .collect();
+    assert_eq!(
+        unknown,
+        [
+            "line 2: rule `0` names the field `detail-tpe`, which no event has; \
+             did you mean `detail-type`?",
+            "line 6: rule `1` names the field `details`, which no event has; \
+             did you mean `detail`?",
+            "line 6: rule `1` names the field `sorce`, which no event has; \
+             did you mean `source`?",
+        ]
+    );
+}
+
+#[test]
+fn rules_that_send_only_some_events_are_told() {
+    let flow = flow("x/Go", "", &["x/Go a:"]);
+    let narrow = "source = [\"x\"], detail = { side = [\"BUY\"] }, account = [\"1\"]";
+    let told = |routes: &Routes| -> Vec<String> {
+        let narrowings = narrowings(routes, &flow);
+        narrowings.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        told(&patterns(&[narrow])),
+        [
+            "rule `0` sends `Go` from `x` to `a` only where `account`, `detail.side` matches; \
+          no rule sends the others there"
+        ]
+    );
+    assert_eq!(told(&patterns(&[narrow, "source = [\"x\"]"])), [""; 0]);
 }

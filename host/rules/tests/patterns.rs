@@ -1,56 +1,12 @@
-//! When a pattern matches, and which patterns are refused.
+//! What a pattern means, and which patterns are refused.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use alchemiser_rules::Pattern;
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use alchemiser_rules::{Pattern, PatternLimits};
+use serde_json::json;
 
-/// Verdicts of EventBridge's rule engine, event-ruler 2.0.1, one case a line:
-/// `{name, pattern, event, match}`, or `{name, pattern, invalid: true}` for a
-/// pattern that must be refused. Lines with `"raw": true` turn on how a number
-/// is spelt or a key repeated, which a parsed event no longer shows.
-const VERDICTS: &str = include_str!("event_patterns.jsonl");
-
-/// Whether a pattern keeps to exact values and `prefix`.
-fn is_supported(pattern: &Value) -> bool {
-    match pattern {
-        Value::Object(fields) => fields
-            .iter()
-            .all(|(name, within)| name != "$or" && is_supported(within)),
-        Value::Array(values) => values.iter().all(|value| match value {
-            Value::Object(operator) => operator
-                .iter()
-                .all(|(name, operand)| name == "prefix" && operand.is_string()),
-            _ => true,
-        }),
-        _ => true,
-    }
-}
-
-#[test]
-fn verdicts_are_those_of_eventbridge() {
-    let (mut matched, mut unsupported, mut invalid) = (0, 0, 0);
-    for line in VERDICTS
-        .lines()
-        .filter(|line| !line.ends_with("\"raw\":true}"))
-    {
-        let case: Value = serde_json::from_str(line).unwrap();
-        let name = case["name"].as_str().unwrap();
-        let pattern = Pattern::from_json(&case["pattern"].to_string());
-        if case["invalid"] == json!(true) {
-            assert!(pattern.is_err(), "{name} must be refused");
-            invalid += 1;
-        } else if is_supported(&case["pattern"]) {
-            let verdict = pattern.expect(name).matches(&case["event"]);
-            assert_eq!(json!(verdict), case["match"], "{name}");
-            matched += 1;
-        } else {
-            let message = pattern.expect_err(name).to_string();
-            assert!(message.contains("is not supported"), "{name}: {message}");
-            unsupported += 1;
-        }
-    }
-    assert_eq!((matched, unsupported, invalid), (125, 321, 90));
+fn matches(pattern: &str, event: &str) -> bool {
+    let pattern = Pattern::from_json(pattern).unwrap();
+    pattern.matches(event.as_bytes()).unwrap()
 }
 
 #[test]
@@ -86,182 +42,160 @@ fn the_envelope_is_matched_like_any_object() {
         (json!({"detail.orders.symbol": [{"prefix": "S"}]}), true),
     ];
     for (pattern, expected) in table {
-        let compiled = Pattern::from_json(&pattern.to_string()).unwrap();
-        assert_eq!(compiled.matches(&event), expected, "{pattern}");
+        let verdict = matches(&pattern.to_string(), &event.to_string());
+        assert_eq!(verdict, expected, "{pattern}");
     }
 }
 
 #[test]
-fn two_spellings_of_one_field_are_merged() {
-    let pattern = Pattern::from_json(r#"{"a":{"b":[1],"c":[2]}}"#).unwrap();
+fn two_spellings_of_one_field_are_one_field() {
+    let pattern = r#"{"a":{"b":[1],"c":[2]}}"#;
     for (event, expected) in [
-        (json!({"a.b": 1, "a.c": 2}), true),
-        (json!({"a": {"b": 1}, "a.c": 2}), true),
-        (json!({"a": [{"b": 1}, {"c": 2}], "a.c": 2}), true),
-        (json!({"a": [{"b": 1}, {"c": 2}]}), false),
-        (json!({"a.b": 1, "a.cc": 2}), false),
+        (r#"{"a.b":1,"a.c":2}"#, true),
+        (r#"{"a":{"b":1},"a.c":2}"#, true),
+        (r#"{"a":{"b":1},"a":{"c":2}}"#, true),
+        (r#"{"a":[{"b":1},{"c":2}],"a.c":2}"#, true),
+        (r#"{"a":[{"b":1},{"c":2}]}"#, false),
+        (r#"{"a":[{"b":1}],"a":[{"c":2}]}"#, true),
+        (r#"{"a.b":1,"a.cc":2}"#, false),
     ] {
-        assert_eq!(pattern.matches(&event), expected, "{event}");
+        assert_eq!(matches(pattern, event), expected, "{event}");
     }
 }
 
 #[test]
-fn depth_is_limited_however_it_is_spelt() {
-    let nested = format!("{}[1]{}", "{\"a\":".repeat(101), "}".repeat(101));
-    let dotted = format!("{{\"{}\":[1]}}", vec!["a"; 1_000_000].join("."));
-    for pattern in [nested, dotted] {
-        let message = Pattern::from_json(&pattern).unwrap_err().to_string();
-        assert!(
-            message.contains("more than 100 names deep"),
-            "{message:.200}"
-        );
+fn absence_counts_in_the_element_that_earlier_fields_chose() {
+    // Fields are looked at in the order of their names.
+    let before = r#"{"fills":{"error":[{"exists":false}],"symbol":["A"]}}"#;
+    let after = r#"{"fills":{"symbol":["A"],"warning":[{"exists":false}]}}"#;
+    for (event, expected) in [
+        (
+            r#"{"fills":[{"symbol":"A"},{"error":1,"warning":1}]}"#,
+            (false, true),
+        ),
+        (
+            r#"{"fills":[{"symbol":"A"},{"symbol":"A","error":1,"warning":1}]}"#,
+            (false, true),
+        ),
+        (
+            r#"{"fills":[{"symbol":"A","error":1,"warning":1}]}"#,
+            (false, false),
+        ),
+        (
+            r#"{"fills":[{"symbol":"A"}],"fills":[{"warning":1}]}"#,
+            (true, false),
+        ),
+    ] {
+        let verdicts = (matches(before, event), matches(after, event));
+        assert_eq!(verdicts, expected, "{event}");
     }
 }
 
-/// Another way to the same verdicts: the event as a list of leaves, each with
-/// the array elements that it lies in; then any choice of one leaf for each
-/// field of the pattern that takes no two elements of one array.
-mod naive {
-    use serde_json::Value;
-
-    #[derive(Default)]
-    struct Leaves {
-        arrays: usize,
-        leaves: Vec<Leaf>,
-    }
-
-    #[derive(Clone)]
-    struct Leaf {
-        path: String,
-        value: Value,
-        /// Number of the array, and the element's index in it.
-        within: Vec<(usize, usize)>,
-    }
-
-    impl Leaves {
-        fn add(&mut self, path: &str, value: &Value, within: &[(usize, usize)]) {
-            match value {
-                Value::Object(object) => {
-                    for (key, value) in object {
-                        self.add(&format!("{path}.{key}"), value, within);
-                    }
-                }
-                Value::Array(elements) => {
-                    self.arrays += 1;
-                    let array = self.arrays;
-                    for (index, element) in elements.iter().enumerate() {
-                        self.add(path, element, &[within, &[(array, index)]].concat());
-                    }
-                }
-                scalar => self.leaves.push(Leaf {
-                    path: path.to_owned(),
-                    value: scalar.clone(),
-                    within: within.to_vec(),
-                }),
-            }
-        }
-    }
-
-    fn tests(path: &str, pattern: &Value, tests: &mut Vec<(String, Vec<Value>)>) {
-        match pattern {
-            Value::Object(object) => {
-                for (key, pattern) in object {
-                    self::tests(&format!("{path}.{key}"), pattern, tests);
-                }
-            }
-            Value::Array(values) => tests.push((path.to_owned(), values.clone())),
-            _ => unreachable!("leaves of a pattern are arrays"),
-        }
-    }
-
-    fn holds(expected: &Value, value: &Value) -> bool {
-        match expected {
-            Value::Object(operator) => value
-                .as_str()
-                .is_some_and(|text| text.starts_with(operator["prefix"].as_str().unwrap())),
-            Value::Number(number) => value
-                .as_f64()
-                .is_some_and(|value| value.to_bits() == number.as_f64().unwrap().to_bits()),
-            _ => expected == value,
-        }
-    }
-
-    fn choose(tests: &[(String, Vec<Value>)], leaves: &[Leaf], chosen: &[(usize, usize)]) -> bool {
-        let Some(((path, values), rest)) = tests.split_first() else {
-            return true;
-        };
-        leaves.iter().any(|leaf| {
-            leaf.path == *path
-                && values.iter().any(|expected| holds(expected, &leaf.value))
-                && leaf.within.iter().all(|(array, index)| {
-                    chosen
-                        .iter()
-                        .all(|(other, at)| array != other || index == at)
-                })
-                && choose(rest, leaves, &[chosen, &leaf.within].concat())
-        })
-    }
-
-    pub(super) fn matches(pattern: &Value, event: &Value) -> bool {
-        let mut conditions = Vec::new();
-        tests("", pattern, &mut conditions);
-        let mut leaves = Leaves::default();
-        leaves.add("", event, &[]);
-        choose(&conditions, &leaves.leaves, &[])
-    }
+#[test]
+fn length_is_limited() {
+    let pattern = |length: usize| format!(r#"{{"a":["{}"]}}"#, "é".repeat(length - 10));
+    assert!(Pattern::from_json(&pattern(2048)).is_ok());
+    let error = Pattern::from_json(&pattern(2049)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the pattern has 2049 characters, and 2048 are allowed; split the rule in two"
+    );
+    let limits = PatternLimits {
+        characters: 4096,
+        ..PatternLimits::default()
+    };
+    assert!(Pattern::from_json_within(&pattern(4096), &limits).is_ok());
+    assert!(Pattern::from_json_within(&pattern(4097), &limits).is_err());
 }
 
-fn scalar() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        proptest::sample::select(vec!["", "x", "xy", "y", "1"]).prop_map(|text| json!(text)),
-        proptest::sample::select(vec![
-            json!(1),
-            json!(1.0),
-            json!(2),
-            json!(true),
-            json!(null)
-        ]),
-    ]
+#[test]
+fn depth_is_limited_however_long_a_pattern_may_be() {
+    let limits = PatternLimits {
+        characters: usize::MAX,
+        ..PatternLimits::default()
+    };
+    let nested = |depth: usize| format!("{}[1]{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    assert!(Pattern::from_json_within(&nested(999), &limits).is_ok());
+    let error = Pattern::from_json_within(&nested(1_000_000), &limits).unwrap_err();
+    assert!(
+        error.to_string().contains("nested more than 1000 deep"),
+        "{error}"
+    );
+
+    let dotted = format!("{{\"{}\":[1]}}", vec!["a"; 100_000].join("."));
+    let pattern = Pattern::from_json_within(&dotted, &limits).unwrap();
+    let event = dotted.replace("[1]", "1");
+    assert_eq!(pattern.matches(event.as_bytes()), Ok(true));
 }
 
-fn object(within: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
-    // With dots, so that one field can be spelt in several ways.
-    let key = proptest::sample::select(vec!["a", "b", "c", "a.b", "b.a"]);
-    proptest::collection::btree_map(key, within, 1..4).prop_map(|entries| {
-        entries
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
-    })
+#[test]
+fn combinations_are_limited() {
+    let combinations = |ors: usize| {
+        let ors: Vec<String> = (0..ors)
+            .map(|or| format!(r#""f{or}":{{"$or":[{{"x":[1]}},{{"y":[1]}}]}}"#))
+            .collect();
+        format!("{{{}}}", ors.join(","))
+    };
+    assert!(Pattern::from_json(&combinations(9)).is_ok());
+    for ors in [10, 50] {
+        let error = Pattern::from_json(&combinations(ors))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("more than 1000 combinations"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let fields = |count: usize| {
+        let fields: Vec<String> = (0..count)
+            .map(|field| format!("\"{field:x}\":[1]"))
+            .collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    let limits = PatternLimits {
+        characters: 10_000,
+        ..PatternLimits::default()
+    };
+    assert!(Pattern::from_json_within(&fields(256), &limits).is_ok());
+    assert!(Pattern::from_json_within(&fields(257), &limits).is_err());
 }
 
-fn event() -> impl Strategy<Value = Value> {
-    let value = scalar().prop_recursive(3, 24, 4, |inner| {
-        prop_oneof![
-            2 => object(inner.clone()),
-            1 => proptest::collection::vec(inner, 0..4).prop_map(Value::Array),
+#[test]
+fn wildcards_are_limited() {
+    let wildcard = |stars: usize| format!(r#"{{"a":[{{"wildcard":"{}"}}]}}"#, "*a".repeat(stars));
+    assert!(Pattern::from_json(&wildcard(20)).is_ok());
+    let error = Pattern::from_json(&wildcard(21)).unwrap_err().to_string();
+    assert!(
+        error.contains("the wildcard has 21 `*`, and 20 are allowed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place() {
+    let pattern = r#"{"a":["x",{"numeric":[">",5,"<",0]}],"b":{"c":[]},"$or":[{"prefix":[1]},{"d":[{"sufix":"x"}]}]}"#;
+    let error = Pattern::from_json(pattern).unwrap_err();
+    let told: Vec<(&str, &str)> = error
+        .mistakes
+        .iter()
+        .map(|mistake| (mistake.field.as_str(), &pattern[mistake.span.clone()]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("a", "[\">\",5,\"<\",0]"),
+            ("b.c", "[]"),
+            ("$or.prefix", "[1]"),
+            ("$or.d", "\"x\""),
         ]
-    });
-    object(value)
-}
-
-fn pattern() -> impl Strategy<Value = Value> {
-    let matcher = prop_oneof![
-        2 => scalar(),
-        1 => proptest::sample::select(vec!["", "x", "y"]).prop_map(|prefix| json!({"prefix": prefix})),
-    ];
-    let field = proptest::collection::vec(matcher, 1..4).prop_map(Value::Array);
-    object(field.prop_recursive(2, 8, 3, object))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn verdicts_are_those_of_a_naive_matcher(pattern in pattern(), event in event()) {
-        // A pattern that names one field in two spellings is refused.
-        if let Ok(compiled) = Pattern::from_json(&pattern.to_string()) {
-            prop_assert_eq!(compiled.matches(&event), naive::matches(&pattern, &event));
-        }
+    );
+    for (text, offset) in [
+        ("{\"a\":[1]", 8),
+        ("", 0),
+        ("{\"a\":[\"\\ud800\"]}", 7),
+        ("{\"a\":[1]}}", 9),
+        ("{\"a\":é}", 5),
+    ] {
+        let error = Pattern::from_json(text).unwrap_err();
+        assert_eq!(error.mistakes[0].span.start, offset, "{text}");
+        assert!(text.get(error.mistakes[0].span.clone()).is_some(), "{text}");
     }
 }

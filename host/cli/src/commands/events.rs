@@ -64,7 +64,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
 }
 
 /// The event of an id, or the only one whose id begins so.
-fn find(queries: &Queries, id: &str) -> CommandResult<EventRecord> {
+pub fn find(queries: &Queries, id: &str) -> CommandResult<EventRecord> {
     let exact = EventId::parse(id)
         .map(|id| queries.event(&id))
         .transpose()

@@ -1,5 +1,6 @@
 //! `alchemiser run`: one workflow, start to end.
 
+use super::rules;
 use super::state::{opened, store};
 use crate::arguments::{Arguments, Run};
 use crate::failure::{CommandFailure, CommandResult};
@@ -216,11 +217,10 @@ impl Parts {
         // A workflow that leads nowhere would begin and never end.
         let findings: Vec<String> = alchemiser_rules::check(&routes, &flow(&DECLARATIONS))
             .iter()
-            .map(ToString::to_string)
+            .map(rules::located)
             .collect();
         if !findings.is_empty() {
-            let message = format!("routes.toml: {}", findings.join("; "));
-            return Err(CommandFailure::usage("RoutesError", message));
+            return Err(CommandFailure::usage("RoutesError", findings.join("\n")));
         }
         let mut plugins = Plugins::new(project)?;
         let strategies = plugins.book()?;

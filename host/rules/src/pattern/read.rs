@@ -1,184 +1,165 @@
-//! From TOML or JSON to a [`Pattern`].
-//!
-//! Both are brought to one [`Node`] tree, so that there is one reading of the
-//! language and one set of messages.
+//! From a [`Node`] tree to a [`Pattern`], with every mistake in it.
 
-use std::fmt;
+mod operator;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use toml::Spanned;
-use toml::de::DeValue;
+use super::node::{Kind, Node};
+use super::test::Test;
+use super::{Alternative, Field, Pattern, PatternError, PatternLimits, PatternMistake};
 
-use super::{Fields, Literal, Matcher, Number, Pattern, Test};
-use alchemiser_suggest as suggest;
+/// What an alternative asks, by the path of the field.
+type Tests = BTreeMap<Arc<str>, Arc<[Test]>>;
 
-/// EventBridge's operators, beside exact values. Only `prefix` is supported.
-const OPERATORS: [&str; 9] = [
+/// How many combinations of `$or` EventBridge takes.
+const MOST_ALTERNATIVES: usize = 1000;
+
+/// How many fields an alternative may name in EventBridge.
+const MOST_FIELDS: usize = 256;
+
+const OR: &str = "$or";
+
+/// Names that no field within `$or` may have, kept by EventBridge for
+/// operators that are there or may come.
+const RESERVED_WITHIN_OR: [&str; 24] = [
+    "exactly",
+    "equals-ignore-case",
     "prefix",
     "suffix",
     "anything-but",
-    "numeric",
     "exists",
-    "equals-ignore-case",
     "wildcard",
+    "numeric",
     "cidr",
-    "exactly",
+    "=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "regex",
+    "not-wildcard",
+    "not-equals-ignore-case",
+    "date-after",
+    "date-on-or-after",
+    "date-before",
+    "date-on-or-before",
+    "in-date-range",
+    "ip-address-in-range",
+    "ip-address-not-in-range",
 ];
 
-/// How many names may stand within each other, dots counted. Matching and
-/// reading go one call deeper with each.
-const MAXIMUM_DEPTH: usize = 100;
-
-const WHAT_IS_SUPPORTED: &str = "write exact values or `{ prefix = \"…\" }`";
-
-/// One mistake in a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternMistake {
-    /// The field, with those above it: `detail.symbol`; empty for the pattern
-    /// as a whole.
-    pub field: String,
-    /// Where in the TOML file, in bytes; none for a pattern written as JSON.
-    pub span: Option<Range<usize>>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub advice: String,
+/// What a pattern was written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// As in EventBridge, where of two values for one field the last counts.
+    Json,
+    /// Where that is a mistake.
+    Toml,
 }
 
-impl fmt::Display for PatternMistake {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.field.is_empty() {
-            write!(formatter, "field `{}`: ", self.field)?;
-        }
-        write!(formatter, "{}; {}", self.message, self.advice)
-    }
-}
-
-/// Every mistake of a pattern; never empty.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct PatternError {
-    /// The mistakes.
-    pub mistakes: Vec<PatternMistake>,
-}
-
-/// A value of a pattern as written, whatever it was written in.
-#[derive(Debug)]
-pub(crate) struct Node {
-    span: Option<Range<usize>>,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Object(Vec<(String, Node)>),
-    Array(Vec<Node>),
-    String(String),
-    /// Decimal text, or what TOML writes for infinity and the like.
-    Number(String),
-    Bool(bool),
-    Null,
-    Date,
-}
-
-/// The tree of a pattern written in TOML.
-pub(crate) fn node_of_toml(value: &Spanned<DeValue<'_>>) -> Node {
-    let kind = match value.get_ref() {
-        DeValue::String(text) => Kind::String(text.to_string()),
-        DeValue::Integer(integer) => {
-            // TOML also has hexadecimal and the like; what no `i64` holds is
-            // left as written and refused as a number later.
-            let value = i64::from_str_radix(integer.as_str(), integer.radix());
-            Kind::Number(value.map_or_else(|_| integer.to_string(), |value| value.to_string()))
-        }
-        DeValue::Float(float) => Kind::Number(float.as_str().to_owned()),
-        DeValue::Boolean(flag) => Kind::Bool(*flag),
-        DeValue::Datetime(_) => Kind::Date,
-        DeValue::Array(elements) => Kind::Array(elements.iter().map(node_of_toml).collect()),
-        DeValue::Table(table) => Kind::Object(
-            table
-                .iter()
-                .map(|(key, value)| (key.get_ref().to_string(), node_of_toml(value)))
-                .collect(),
-        ),
+/// Reads a tree as a pattern; `characters` is the length of its text as JSON.
+pub(crate) fn compile(
+    node: &Node,
+    language: Language,
+    characters: usize,
+    limits: &PatternLimits,
+) -> Result<Pattern, PatternError> {
+    let mut compiler = Compiler {
+        language,
+        limits,
+        place: Vec::new(),
+        path: Vec::new(),
+        alternatives: Vec::new(),
+        mistakes: Vec::new(),
+        too_many: false,
     };
-    Node {
-        span: Some(value.span()),
-        kind,
+    if characters > limits.characters {
+        let message = format!(
+            "the pattern has {characters} characters, and {} are allowed",
+            limits.characters
+        );
+        compiler.mistake(node, message, "split the rule in two");
     }
-}
-
-/// The tree of a pattern written in JSON.
-pub(crate) fn node_of_json(text: &str) -> Result<Node, PatternError> {
-    fn node(value: serde_json::Value) -> Node {
-        use serde_json::Value;
-        let kind = match value {
-            Value::Null => Kind::Null,
-            Value::Bool(flag) => Kind::Bool(flag),
-            Value::Number(number) => Kind::Number(number.to_string()),
-            Value::String(text) => Kind::String(text),
-            Value::Array(elements) => Kind::Array(elements.into_iter().map(node).collect()),
-            Value::Object(entries) => Kind::Object(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| (key, node(value)))
-                    .collect(),
-            ),
-        };
-        Node { span: None, kind }
-    }
-    serde_json::from_str(text)
-        .map(node)
-        .map_err(|error| PatternError {
-            mistakes: vec![PatternMistake {
-                field: String::new(),
-                span: None,
-                message: format!("this is no JSON: {error}"),
-                advice: "write the pattern as EventBridge has it, or in TOML".to_owned(),
-            }],
-        })
-}
-
-/// Reads a tree as a pattern.
-pub(crate) fn compile(node: &Node) -> Result<Pattern, PatternError> {
-    let mut compiler = Compiler::default();
-    let mut fields = Fields::new();
     match &node.kind {
-        Kind::Object(entries) => compiler.object(node, entries, &mut fields),
-        // Patterns in JSON stand in a string and were read before this.
-        _ => compiler.mistake(
+        Kind::Object(entries) => compiler.object(node, entries, Within::Fields),
+        other => compiler.mistake(
             node,
-            format!("a pattern is a table of fields, not {}", node.kind.name()),
+            format!("a pattern is a table of fields, not {}", other.name()),
             "write `{ source = [\"…\"], detail-type = [\"…\"] }`",
         ),
     }
-    if compiler.mistakes.is_empty() {
-        Ok(Pattern { fields })
-    } else {
-        Err(PatternError {
-            mistakes: compiler.mistakes,
-        })
-    }
+    compiler.finish(node)
 }
 
-#[derive(Default)]
-struct Compiler {
-    /// The names above the node in hand.
+/// Where an object stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Fields,
+    Or,
+}
+
+struct Compiler<'limits> {
+    language: Language,
+    limits: &'limits PatternLimits,
+    /// The names above the node in hand, for messages.
+    place: Vec<String>,
+    /// The names of the fields above it: the place without `$or`.
     path: Vec<String>,
+    /// What is asked so far, in each combination of `$or`.
+    alternatives: Vec<Tests>,
     mistakes: Vec<PatternMistake>,
+    /// Whether there are more combinations than allowed; that is told once.
+    too_many: bool,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn mistake(&mut self, node: &Node, message: impl Into<String>, advice: impl Into<String>) {
+        self.mistake_at(node.span.clone(), message, advice);
+    }
+
+    fn mistake_at(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        // A path of thousands of names helps nobody.
+        let names = &self.place[..self.place.len().min(20)];
         self.mistakes.push(PatternMistake {
-            field: self.path.join("."),
-            span: node.span.clone(),
+            field: names.join("."),
+            span,
             message: message.into(),
             advice: advice.into(),
         });
     }
 
-    fn object(&mut self, node: &Node, entries: &[(String, Node)], fields: &mut Fields) {
+    fn finish(mut self, node: &Node) -> Result<Pattern, PatternError> {
+        let most = self.alternatives.iter().map(Tests::len).max().unwrap_or(0);
+        if most > MOST_FIELDS {
+            let message = format!("{most} fields are named, and EventBridge takes {MOST_FIELDS}");
+            self.mistake(node, message, "leave some out");
+        }
+        if !self.mistakes.is_empty() {
+            return Err(PatternError {
+                mistakes: self.mistakes,
+            });
+        }
+        let alternatives = self.alternatives.into_iter().map(|tests| {
+            let mut fields: Vec<Field> = tests
+                .into_iter()
+                .map(|(path, tests)| Field { path, tests })
+                .collect();
+            fields.sort_by(|left, right| left.path.encode_utf16().cmp(right.path.encode_utf16()));
+            Alternative { fields }
+        });
+        Ok(Pattern {
+            alternatives: alternatives.collect(),
+        })
+    }
+
+    fn object(&mut self, node: &Node, entries: &[(String, Node)], within: Within) {
         if entries.is_empty() {
             self.mistake(
                 node,
@@ -186,157 +167,112 @@ impl Compiler {
                 "name at least one field to match",
             );
         }
-        for (key, value) in entries {
-            self.path.push(key.clone());
-            if self
-                .path
-                .iter()
-                .map(|key| key.split('.').count())
-                .sum::<usize>()
-                > MAXIMUM_DEPTH
-            {
-                let message = format!("the field lies more than {MAXIMUM_DEPTH} names deep");
-                self.path.truncate(3);
-                self.mistake(value, message, "match a field further up");
+        for (name, value) in entries {
+            self.place.push(name.clone());
+            if name == OR {
+                self.either(value);
+            } else {
+                self.entry(name, value, within);
+            }
+            self.place.pop();
+        }
+    }
+
+    fn entry(&mut self, name: &str, value: &Node, within: Within) {
+        if within == Within::Or && RESERVED_WITHIN_OR.contains(&name) {
+            let message = "within `$or` no field can have an operator's name";
+            let advice = "an operator stands in the array of its field: \
+                          `field = [{ operator = … }]`";
+            self.mistake(value, message, advice);
+            return;
+        }
+        match &value.kind {
+            Kind::Object(entries) => {
+                self.path.push(name.to_owned());
+                self.object(value, entries, within);
+                self.path.pop();
+            }
+            Kind::Array(elements) => {
+                let tests = self.tests(value, elements);
+                self.put(value, name, tests);
+            }
+            other => {
+                let advice = if operator::is_one(name) {
+                    "an operator stands in the array of its field: \
+                     `field = [{ operator = … }]`"
+                } else {
+                    "write `[…]` around it"
+                };
+                let message = format!("values stand in an array, and this is {}", other.name());
+                self.mistake(value, message, advice);
+            }
+        }
+    }
+
+    /// Asks the tests of a field in every alternative.
+    fn put(&mut self, node: &Node, name: &str, tests: Vec<Test>) {
+        // An object under the empty name alone adds nothing to the path.
+        let path: Arc<str> = match self.path.join(".") {
+            above if above.is_empty() => name.into(),
+            above => format!("{above}.{name}").into(),
+        };
+        let tests: Arc<[Test]> = tests.into();
+        if self.alternatives.is_empty() {
+            self.alternatives.push(Tests::new());
+        }
+        let mut repeated = false;
+        for alternative in &mut self.alternatives {
+            repeated |= alternative
+                .insert(Arc::clone(&path), Arc::clone(&tests))
+                .is_some();
+        }
+        if repeated && self.language == Language::Toml {
+            self.mistake(
+                node,
+                "the field is there twice",
+                "write it once, with all its values",
+            );
+        }
+    }
+
+    /// `$or`: each of its branches continues all that was asked before.
+    fn either(&mut self, node: &Node) {
+        let branches = match &node.kind {
+            Kind::Array(branches) if branches.len() >= 2 => branches,
+            _ => {
+                let advice = "write `\"$or\" = [{ … }, { … }]`";
+                self.mistake(node, "`$or` takes an array of two tables or more", advice);
                 return;
             }
-            if key == "$or" {
-                self.unsupported(value, "`$or`");
-                self.path.pop();
+        };
+        let mut before = std::mem::take(&mut self.alternatives);
+        if before.is_empty() {
+            before.push(Tests::new());
+        }
+        let mut after = Vec::new();
+        for branch in branches {
+            let Kind::Object(entries) = &branch.kind else {
+                let message = format!("`$or` takes tables, and this is {}", branch.kind.name());
+                self.mistake(branch, message, "write `{ field = […] }`");
                 continue;
-            }
-            let test = test_of(fields, key);
-            match &value.kind {
-                Kind::Object(entries) => self.object(value, entries, &mut test.fields),
-                Kind::Array(_) if !test.values.is_empty() => self.mistake(
-                    value,
-                    "the field is there twice, once with dots in its name",
-                    "write it once, with all its values",
-                ),
-                Kind::Array(elements) => test.values = self.values(value, elements),
-                other => {
-                    let advice = if OPERATORS.contains(&key.as_str()) {
-                        "an operator stands in the array of its field: \
-                         `field = [{ operator = … }]`"
-                    } else {
-                        "write `[…]` around it"
-                    };
-                    let message = format!("values stand in an array, and this is {}", other.name());
-                    self.mistake(value, message, advice);
-                }
-            }
-            self.path.pop();
-        }
-    }
-
-    fn values(&mut self, array: &Node, elements: &[Node]) -> Vec<Matcher> {
-        if elements.is_empty() {
-            self.mistake(
-                array,
-                "an empty array matches nothing",
-                "name at least one value, or leave the field out",
-            );
-        }
-        elements
-            .iter()
-            .filter_map(|element| self.value(element))
-            .collect()
-    }
-
-    fn value(&mut self, node: &Node) -> Option<Matcher> {
-        let literal = match &node.kind {
-            Kind::String(text) => Literal::String(text.clone()),
-            Kind::Bool(flag) => Literal::Bool(*flag),
-            Kind::Null => Literal::Null,
-            Kind::Number(text) => match Number::parse(text) {
-                Some(number) => Literal::Number(number),
-                None => {
-                    self.mistake(
-                        node,
-                        format!("`{text}` is no number that JSON has"),
-                        "write a decimal number",
+            };
+            self.alternatives.clone_from(&before);
+            self.object(branch, entries, Within::Or);
+            after.append(&mut self.alternatives);
+            if after.len() > MOST_ALTERNATIVES {
+                if !self.too_many {
+                    let message = format!(
+                        "`$or` leads to more than {MOST_ALTERNATIVES} combinations, \
+                         and EventBridge takes no more"
                     );
-                    return None;
+                    self.mistake(node, message, "split the rule in two");
                 }
-            },
-            Kind::Object(entries) => return self.operator(node, entries),
-            Kind::Array(_) | Kind::Date => {
-                let message = format!("{} cannot be matched as a value", node.kind.name());
-                self.mistake(node, message, "write strings, numbers or booleans");
-                return None;
-            }
-        };
-        Some(Matcher::Equals(literal))
-    }
-
-    fn operator(&mut self, node: &Node, entries: &[(String, Node)]) -> Option<Matcher> {
-        let [(operator, operand)] = entries else {
-            let message = format!(
-                "one operator is needed here, and there are {}",
-                entries.len()
-            );
-            self.mistake(node, message, "write one table for each operator");
-            return None;
-        };
-        match (operator.as_str(), &operand.kind) {
-            ("prefix", Kind::String(prefix)) => return Some(Matcher::Prefix(prefix.clone())),
-            ("prefix", Kind::Object(nested)) if matches!(nested.as_slice(), [_]) => {
-                let operators = format!("`{}` within `prefix`", nested[0].0);
-                self.unsupported(operand, &operators);
-            }
-            ("prefix", other) => {
-                let message = format!("the operator `prefix` takes a string, not {}", other.name());
-                self.mistake(operand, message, "write `{ prefix = \"…\" }`");
-            }
-            _ if OPERATORS.contains(&operator.as_str()) => {
-                self.unsupported(operand, &format!("`{operator}`"));
-            }
-            _ => {
-                let advice = suggest::nearest(operator, OPERATORS).map_or_else(
-                    || WHAT_IS_SUPPORTED.to_owned(),
-                    |candidate| format!("did you mean `{candidate}`?"),
-                );
-                self.mistake(
-                    operand,
-                    format!("there is no operator `{operator}`"),
-                    advice,
-                );
+                self.too_many = true;
+                // The rest is still read for its mistakes.
+                after.truncate(1);
+                before.truncate(1);
             }
         }
-        None
-    }
-
-    fn unsupported(&mut self, node: &Node, operator: &str) {
-        self.mistake(
-            node,
-            format!("the operator {operator} is not supported"),
-            WHAT_IS_SUPPORTED,
-        );
-    }
-}
-
-/// The test of a field, its name split at the dots.
-fn test_of<'fields>(fields: &'fields mut Fields, name: &str) -> &'fields mut Test {
-    match name.split_once('.') {
-        None => fields.entry(name.to_owned()).or_default(),
-        Some((first, rest)) => {
-            let test = fields.entry(first.to_owned()).or_default();
-            test_of(&mut test.fields, rest)
-        }
-    }
-}
-
-impl Kind {
-    /// What it is, for a message.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Object(_) => "a table",
-            Self::Array(_) => "an array",
-            Self::String(_) => "a string",
-            Self::Number(_) => "a number",
-            Self::Bool(_) => "a boolean",
-            Self::Null => "null",
-            Self::Date => "a date",
-        }
+        self.alternatives = after;
     }
 }

@@ -1,44 +1,33 @@
 //! From the text of a `routes.toml` to [`Routes`], with every mistake in it.
+//!
+//! First each value is read by its form, then the parts are put together and
+//! what they say of each other is checked. Neither stops at a mistake.
 
 use std::collections::BTreeMap;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::time::Duration;
 
+use alchemiser_schedule::Zone;
+use alchemiser_suggest as suggest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{RetryPolicy, Routes, Rule, TargetKind};
-use crate::mistake::{Mistake, RoutesError, line_and_column};
-use crate::name::{NameError, RuleName, TargetName};
-use crate::pattern::{self, Pattern};
-use alchemiser_suggest as suggest;
+use super::document::{
+    File, MaxAgeSeconds, RetryAttempts, RuleTable, ScheduleTable, TargetTable, TestTable,
+};
+use super::form::{ByName, Complaint, Entries, Form, List, Optional, Placed, Word};
+use super::reader::{Environment, Reader};
+use super::{RetryPolicy, RouteTest, Routes, Rule, Schedule, TargetKind, syntax};
+use crate::mistake::{EntryKind, RoutesError};
+use crate::name::{BusName, RuleName, ScheduleName, TargetName};
 
-const FILE_KEYS: [&str; 2] = ["targets", "rule"];
-const TARGET_KEYS: [&str; 1] = ["kind"];
-const RULE_KEYS: [&str; 7] = [
-    "name",
-    "description",
-    "enabled",
-    "pattern",
-    "target",
-    "retry_attempts",
-    "max_age_seconds",
-];
-const TARGET_KINDS: [(&str, TargetKind); 2] =
-    [("handler", TargetKind::Handler), ("log", TargetKind::Log)];
-
-// EventBridge's limits.
-const RETRY_ATTEMPTS: RangeInclusive<u32> = 0..=185;
-const MAX_AGE_SECONDS: RangeInclusive<u32> = 60..=86_400;
-
-pub(super) fn parse(text: &str, file_name: &str) -> Result<Routes, RoutesError> {
-    let mut reader = Reader {
-        text,
-        file_name,
-        rule: None,
-        mistakes: Vec::new(),
-    };
-    let routes = reader.file();
+pub(super) fn parse(
+    text: &str,
+    file_name: &str,
+    environment: Environment<'_>,
+) -> Result<Routes, RoutesError> {
+    let mut reader = Reader::new(text, file_name, environment);
+    let routes = read(&mut reader);
     match routes {
         Some(routes) if reader.mistakes.is_empty() => Ok(routes),
         _ => {
@@ -49,346 +38,301 @@ pub(super) fn parse(text: &str, file_name: &str) -> Result<Routes, RoutesError> 
     }
 }
 
-type Value<'text> = Spanned<DeValue<'text>>;
-type Targets = BTreeMap<TargetName, TargetKind>;
-
-/// Walks the file once and collects mistakes. Its functions answer `None`
-/// where a mistake left nothing to answer; that mistake is then recorded.
-struct Reader<'text> {
-    text: &'text str,
-    file_name: &'text str,
-    /// The name of the rule in hand.
-    rule: Option<String>,
-    mistakes: Vec<Mistake>,
+fn read(reader: &mut Reader<'_>) -> Option<Routes> {
+    let Ok(document) = DeTable::parse(reader.text) else {
+        for syntax::SyntaxError { span, message } in syntax::errors(reader.text) {
+            let advice = match message.as_str() {
+                "duplicate key" => "it is there twice; leave one",
+                _ => "mend the syntax",
+            };
+            reader.mistake(span, format!("this is no TOML: {message}"), advice);
+        }
+        return None;
+    };
+    let span = document.span();
+    let document = Spanned::new(span, DeValue::Table(document.into_inner()));
+    let file = File::read(reader, &document)?;
+    assemble(reader, file)
 }
 
-impl<'text> Reader<'text> {
-    fn file(&mut self) -> Option<Routes> {
-        let (document, errors) = DeTable::parse_recoverable(self.text);
-        if !errors.is_empty() {
-            // One error drags others behind it: only the first of a line is
-            // told, and nothing is read from what recovery made of the rest.
-            for error in errors {
-                let span = error.span().unwrap_or(0..0);
-                let message = format!("this is no TOML: {}", error.message());
-                self.mistake(span, None, message, "mend the syntax");
+/// Puts the parts together; `None` after mistakes only.
+fn assemble(reader: &mut Reader<'_>, file: File) -> Option<Routes> {
+    let bus = file.bus.value().map(|bus| bus.0).unwrap_or_default();
+    let targets = targets(reader, file.targets.0);
+    let mut assembler = Assembler {
+        reader,
+        bus,
+        targets,
+        names: Names::default(),
+    };
+    // All parts are put together before any is required, so that all mistakes
+    // are found.
+    let rules = assembler.each(file.rule.0, Assembler::rule);
+    let schedules = assembler.each(file.schedule.0, Assembler::schedule);
+    let tests = assembler.each(file.test.0, Assembler::test);
+
+    let targets = assembler.targets?;
+    let kinds = targets.into_iter().map(|(name, kind)| Some((name, kind?)));
+    Some(Routes::new(
+        assembler.bus,
+        kinds.collect::<Option<_>>()?,
+        rules?,
+        schedules?,
+        tests?,
+    ))
+}
+
+/// The targets; the kind is missing where it was mistaken. A target without it
+/// still has its name, so that entries which name it are not called mistaken
+/// too.
+type Targets = BTreeMap<TargetName, Option<TargetKind>>;
+
+fn targets(
+    reader: &mut Reader<'_>,
+    tables: Option<Placed<ByName<TargetTable>>>,
+) -> Option<Targets> {
+    let mut targets = Targets::new();
+    for (text, (span, table)) in tables?.value.0 {
+        let kind = table.and_then(|table| table.kind.0);
+        match TargetName::parse(&text) {
+            Ok(name) => {
+                targets.insert(name, kind.map(|kind| kind.value));
             }
-            self.mistakes.sort_by_key(|mistake| mistake.span.start);
-            self.mistakes.dedup_by_key(|mistake| mistake.line);
-            return None;
+            Err(Complaint { message, advice }) => reader.at("targets", |reader| {
+                reader.at(&text, |reader| reader.mistake(span, message, advice));
+            }),
         }
-        let file = document.get_ref();
-        self.known_keys(file, "", &FILE_KEYS);
-        let targets = self.targets(file);
-        let rules = self.rules(file, targets.as_ref());
-        Some(Routes {
-            targets: targets?,
-            rules: rules?,
+    }
+    Some(targets)
+}
+
+/// The lines of entries by their kinds and names.
+type Names = BTreeMap<(EntryKind, String), usize>;
+
+struct Assembler<'reader, 'file> {
+    reader: &'reader mut Reader<'file>,
+    bus: BusName,
+    /// None when they could not be read.
+    targets: Option<Targets>,
+    names: Names,
+}
+
+impl Assembler<'_, '_> {
+    /// Puts each entry together; `None` when one is mistaken.
+    fn each<T, E>(
+        &mut self,
+        entries: Option<Placed<Entries<T>>>,
+        assemble: impl Fn(&mut Self, T, usize) -> Option<E>,
+    ) -> Option<Vec<E>> {
+        let entries = entries.map_or_else(Vec::new, |entries| entries.value.0);
+        let assembled: Vec<Option<E>> = entries
+            .into_iter()
+            .map(|entry| {
+                let line = self.reader.line(&entry.span);
+                assemble(self, entry.value, line)
+            })
+            .collect();
+        assembled.into_iter().collect()
+    }
+
+    fn rule(&mut self, table: RuleTable, line: usize) -> Option<Rule> {
+        let entry = Named::of(EntryKind::Rule, table.name.0.as_ref(), RuleName::as_str);
+        self.only_one(&entry, line);
+        let target = self.target(&entry, table.target.0, |kind| match kind {
+            TargetKind::Handler | TargetKind::Log => None,
+            TargetKind::Command => Some(Complaint::new(
+                "rules send events, and this target takes the commands of schedules",
+                "name a target of kind `handler` or `log`",
+            )),
+        });
+        Some(Rule {
+            name: table.name.value()?,
+            description: table.description.value(),
+            enabled: table.enabled.value().unwrap_or(true),
+            bus: table
+                .bus
+                .value()
+                .map_or_else(|| self.bus.clone(), |bus| bus.0),
+            pattern: table.pattern.value()?,
+            target: target?,
+            retry: retry_policy(table.retry_attempts, table.max_age_seconds),
+            line,
         })
     }
 
-    fn targets(&mut self, file: &DeTable<'text>) -> Option<Targets> {
-        let Some(value) = file.get("targets") else {
-            let advice = "write `[targets.NAME]` with its `kind` for each target of a rule";
-            self.mistake(0..0, Some("targets"), "no targets are defined", advice);
-            return None;
-        };
-        let table = self.table(value, "targets")?;
-        let mut targets = BTreeMap::new();
-        for (key, value) in table {
-            let field = format!("targets.{}", key.get_ref());
-            let name = self.name(key.get_ref(), key.span(), &field, TargetName::new);
-            let kind = self.target_kind(value, &field);
-            if let Some(name) = name {
-                // A target with a mistake in its kind still has its name, so
-                // that rules which name it are not called mistaken too.
-                targets.insert(name, kind.unwrap_or(TargetKind::Handler));
-            }
-        }
-        Some(targets)
-    }
-
-    fn target_kind(&mut self, value: &Value<'text>, field: &str) -> Option<TargetKind> {
-        let table = self.table(value, field)?;
-        self.known_keys(table, field, &TARGET_KEYS);
-        let kind_field = format!("{field}.kind");
-        let Some(kind) = table.get("kind") else {
-            let message = "the target has no `kind`";
-            let advice = "write `kind = \"handler\"` or `kind = \"log\"`";
-            self.mistake(value.span(), Some(&kind_field), message, advice);
-            return None;
-        };
-        let text = self.string(kind, &kind_field)?;
-        let known = TARGET_KINDS.iter().find(|(name, _)| *name == text);
-        if known.is_none() {
-            let message = format!("there is no kind of target `{text}`");
-            let advice = suggest::instead_of(text, &TARGET_KINDS.map(|(name, _)| name));
-            self.mistake(kind.span(), Some(&kind_field), message, advice);
-        }
-        known.map(|(_, kind)| *kind)
-    }
-
-    fn rules(&mut self, file: &DeTable<'text>, targets: Option<&Targets>) -> Option<Vec<Rule>> {
-        let Some(value) = file.get("rule") else {
-            let advice = "write `[[rule]]` with `name`, `pattern` and `target`";
-            self.mistake(0..0, Some("rule"), "no rules are defined", advice);
-            return None;
-        };
-        let Some(tables) = value.get_ref().as_array() else {
-            let message = format!("rules are written as `[[rule]]`, and this is {}", of(value));
-            self.mistake(value.span(), Some("rule"), message, "use double brackets");
-            return None;
-        };
-        let mut line_of_name = BTreeMap::new();
-        let mut rules = Vec::new();
-        for value in tables {
-            let rule = self.rule(value, targets, &mut line_of_name);
-            self.rule = None;
-            rules.extend(rule);
-        }
-        Some(rules)
-    }
-
-    fn rule(
-        &mut self,
-        value: &Value<'text>,
-        targets: Option<&Targets>,
-        line_of_name: &mut BTreeMap<RuleName, usize>,
-    ) -> Option<Rule> {
-        let table = self.table(value, "rule")?;
-        let (line, _) = line_and_column(self.text, value.span().start);
-
-        let name = self.rule_name(value, table);
-        if let Some(name) = &name
-            && let Some(first) = line_of_name.insert(name.clone(), line)
-        {
-            let message = format!("the rule on line {first} has the same name");
-            let span = table.get("name").map_or(value.span(), Spanned::span);
-            self.mistake(span, Some("name"), message, "choose another");
-        }
-
-        // Each part is read before any is required, so that all mistakes of a
-        // rule are found.
-        self.known_keys(table, "", &RULE_KEYS);
-        let description = self.optional(table, "description", Self::string);
-        let enabled = self.optional(table, "enabled", Self::boolean);
-        let pattern = self
-            .required(value, table, "pattern", "write `pattern = { … }`")
-            .and_then(|pattern| self.pattern(pattern));
-        let target = self
-            .required(value, table, "target", "write `target = \"…\"`")
-            .and_then(|target| self.target(target, targets));
-        let attempts = self.optional(table, "retry_attempts", |reader, value, field| {
-            reader.integer(value, field, &RETRY_ATTEMPTS)
+    fn schedule(&mut self, table: ScheduleTable, line: usize) -> Option<Schedule> {
+        let name = table.name.0.as_ref();
+        let entry = Named::of(EntryKind::Schedule, name, ScheduleName::as_str);
+        self.only_one(&entry, line);
+        let target = self.target(&entry, table.target.0, |kind| match kind {
+            TargetKind::Command => None,
+            TargetKind::Handler | TargetKind::Log => Some(Complaint::new(
+                "schedules give commands, and this target takes events",
+                "name a target of kind `command`",
+            )),
         });
-        let max_age = self.optional(table, "max_age_seconds", |reader, value, field| {
-            reader.integer(value, field, &MAX_AGE_SECONDS)
-        });
-
-        let default = RetryPolicy::default();
-        Some(Rule {
-            name: name?,
-            description: description.map(str::to_owned),
-            enabled: enabled.unwrap_or(true),
-            pattern: pattern?,
+        Some(Schedule {
+            name: table.name.value()?,
+            description: table.description.value(),
+            enabled: table.enabled.value().is_none_or(|enabled| enabled.0),
+            expression: table.expression.value()?,
+            zone: table.time_zone.value().map_or(Zone::UTC, |zone| zone.0),
             target: target?,
-            retry: RetryPolicy {
-                attempts: attempts.unwrap_or(default.attempts),
-                max_age: max_age.map_or(default.max_age, |seconds| {
-                    Duration::from_secs(u64::from(seconds))
-                }),
+            input: table.input.value().map(|input| input.0),
+            retry: retry_policy(table.retry_attempts, table.max_age_seconds),
+            line,
+        })
+    }
+
+    fn test(&mut self, table: TestTable, line: usize) -> Option<RouteTest> {
+        let entry = Named::of(EntryKind::Test, table.name.0.as_ref(), String::as_str);
+        self.only_one(&entry, line);
+        let targets = self.list(&entry, table.targets.0, "targets", |assembler, name| {
+            let only_handlers = |kind| match kind {
+                TargetKind::Handler => None,
+                TargetKind::Log | TargetKind::Command => Some(Complaint::new(
+                    "no event is delivered to this target by the worker",
+                    "name handlers here; a rule to a log can be named in `rules`",
+                )),
+            };
+            assembler.known_target(name, only_handlers)
+        });
+        let rules = table.rules.0.map(|rules| {
+            self.list(&entry, Some(rules), "rules", |assembler, name| {
+                let key = (EntryKind::Rule, name.to_string());
+                if assembler.names.contains_key(&key) {
+                    return None;
+                }
+                let known = assembler.names.keys();
+                let known: Vec<&str> = known
+                    .filter(|(kind, _)| *kind == EntryKind::Rule)
+                    .map(|(_, name)| name.as_str())
+                    .collect();
+                let advice = suggest::instead_of(name.as_str(), &known);
+                Some(Complaint::new(format!("there is no rule `{name}`"), advice))
+            })
+        });
+        Some(RouteTest {
+            name: table.name.value()?,
+            event: table.event.value()?,
+            targets: targets?,
+            rules: match rules {
+                Some(rules) => Some(rules?),
+                None => None,
             },
             line,
         })
     }
 
-    fn rule_name(&mut self, rule: &Value<'text>, table: &DeTable<'text>) -> Option<RuleName> {
-        let value = self.required(rule, table, "name", "write `name = \"…\"`")?;
-        let text = self.string(value, "name")?;
-        self.rule = Some(text.to_owned());
-        self.name(text, value.span(), "name", RuleName::new)
-    }
-
-    fn target(&mut self, value: &Value<'text>, targets: Option<&Targets>) -> Option<TargetName> {
-        let text = self.string(value, "target")?;
-        let name = self.name(text, value.span(), "target", TargetName::new)?;
-        let targets = targets?;
-        if targets.contains_key(&name) {
-            return Some(name);
-        }
-        let known: Vec<&str> = targets.keys().map(TargetName::as_str).collect();
-        let advice = suggest::instead_of(text, &known);
-        let message = format!("there is no target `{text}`");
-        self.mistake(value.span(), Some("target"), message, advice);
-        None
-    }
-
-    /// A pattern as a table, or as a string with EventBridge's JSON in it.
-    fn pattern(&mut self, value: &Value<'text>) -> Option<Pattern> {
-        let pattern = match value.get_ref() {
-            DeValue::String(json) => Pattern::from_json(json),
-            _ => pattern::compile(&pattern::node_of_toml(value)),
+    /// Names what no other entry of its kind is named.
+    fn only_one(&mut self, entry: &Named, line: usize) {
+        let Some((name, span)) = &entry.name else {
+            return;
         };
-        let error = match pattern {
-            Ok(pattern) => return Some(pattern),
-            Err(error) => error,
-        };
-        for mistake in error.mistakes {
-            let field = match mistake.field.as_str() {
-                "" => "pattern".to_owned(),
-                within => format!("pattern.{within}"),
-            };
-            let span = mistake.span.unwrap_or_else(|| value.span());
-            self.mistake(span, Some(&field), mistake.message, mistake.advice);
+        let key = (entry.kind, name.clone());
+        if let Some(first) = self.names.insert(key, line) {
+            let message = format!("the {} on line {first} has the same name", entry.kind.key());
+            entry.mistake(
+                self.reader,
+                "name",
+                span.clone(),
+                Complaint::new(message, "choose another"),
+            );
         }
-        None
     }
 
-    // Parts that are alike everywhere.
-
-    fn required<'table>(
+    fn target(
         &mut self,
-        within: &Value<'text>,
-        table: &'table DeTable<'text>,
-        key: &str,
-        advice: &str,
-    ) -> Option<&'table Value<'text>> {
-        let value = table.get(key);
-        if value.is_none() {
-            let message = format!("`{key}` is missing");
-            self.mistake(within.span(), Some(key), message, advice);
+        entry: &Named,
+        target: Option<Placed<TargetName>>,
+        unfit: impl Fn(TargetKind) -> Option<Complaint>,
+    ) -> Option<TargetName> {
+        let Placed { value, span } = target?;
+        match self.known_target(&value, unfit) {
+            Some(complaint) => {
+                entry.mistake(self.reader, "target", span, complaint);
+                None
+            }
+            None => Some(value),
         }
-        value
     }
 
-    fn optional<'table, T>(
-        &mut self,
-        table: &'table DeTable<'text>,
-        key: &str,
-        read: impl FnOnce(&mut Self, &'table Value<'text>, &str) -> Option<T>,
-    ) -> Option<T> {
-        let value = table.get(key)?;
-        read(self, value, key)
-    }
-
-    fn table<'value>(
-        &mut self,
-        value: &'value Value<'text>,
-        field: &str,
-    ) -> Option<&'value DeTable<'text>> {
-        let table = value.get_ref().as_table();
-        if table.is_none() {
-            self.wrong_type(value, field, "a table");
-        }
-        table
-    }
-
-    fn string<'value>(&mut self, value: &'value Value<'text>, field: &str) -> Option<&'value str> {
-        let text = value.get_ref().as_str();
-        if text.is_none() {
-            self.wrong_type(value, field, "a string");
-        }
-        text
-    }
-
-    fn boolean(&mut self, value: &Value<'text>, field: &str) -> Option<bool> {
-        let flag = value.get_ref().as_bool();
-        if flag.is_none() {
-            self.wrong_type(value, field, "`true` or `false`");
-        }
-        flag
-    }
-
-    fn integer(
-        &mut self,
-        value: &Value<'text>,
-        field: &str,
-        range: &RangeInclusive<u32>,
-    ) -> Option<u32> {
-        let DeValue::Integer(integer) = value.get_ref() else {
-            self.wrong_type(value, field, "a whole number");
-            return None;
-        };
-        let number = u32::from_str_radix(integer.as_str(), integer.radix())
-            .ok()
-            .filter(|number| range.contains(number));
-        if number.is_none() {
-            let message = format!("{integer} is out of range");
-            let advice = format!("EventBridge allows {} to {}", range.start(), range.end());
-            self.mistake(value.span(), Some(field), message, advice);
-        }
-        number
-    }
-
-    fn name<N>(
-        &mut self,
-        text: &str,
-        span: Range<usize>,
-        field: &str,
-        new: impl FnOnce(String) -> Result<N, NameError>,
-    ) -> Option<N> {
-        new(text.to_owned())
-            .map_err(|error| {
-                self.mistake(span, Some(field), error.to_string(), "choose another");
-            })
-            .ok()
-    }
-
-    fn known_keys(&mut self, table: &DeTable<'text>, within: &str, known: &[&str]) {
-        for key in table.keys() {
-            let name = key.get_ref().as_ref();
-            if !known.contains(&name) {
-                let field = match within {
-                    "" => name.to_owned(),
-                    within => format!("{within}.{name}"),
-                };
-                let message = format!("there is no key `{name}`");
-                let advice = suggest::instead_of(name, known);
-                self.mistake(key.span(), Some(&field), message, advice);
+    /// What is wrong with naming a target, if anything is.
+    fn known_target(
+        &self,
+        name: &TargetName,
+        unfit: impl Fn(TargetKind) -> Option<Complaint>,
+    ) -> Option<Complaint> {
+        let targets = self.targets.as_ref()?;
+        match targets.get(name) {
+            Some(kind) => kind.and_then(unfit),
+            None => {
+                let known: Vec<&str> = targets.keys().map(TargetName::as_str).collect();
+                let advice = suggest::instead_of(name.as_str(), &known);
+                Some(Complaint::new(
+                    format!("there is no target `{name}`"),
+                    advice,
+                ))
             }
         }
     }
 
-    fn wrong_type(&mut self, value: &Value<'text>, field: &str, expected: &str) {
-        let message = format!("this is {}", of(value));
-        self.mistake(
-            value.span(),
-            Some(field),
-            message,
-            format!("write {expected}"),
-        );
+    fn list<T>(
+        &mut self,
+        entry: &Named,
+        list: Option<Placed<List<T>>>,
+        field: &str,
+        wrong: impl Fn(&Self, &T) -> Option<Complaint>,
+    ) -> Option<Vec<T>> {
+        let checked: Vec<Option<T>> = list?
+            .value
+            .0
+            .into_iter()
+            .map(|Placed { value, span }| match wrong(self, &value) {
+                Some(complaint) => {
+                    entry.mistake(self.reader, field, span, complaint);
+                    None
+                }
+                None => Some(value),
+            })
+            .collect();
+        checked.into_iter().collect()
+    }
+}
+
+/// What an entry is called in mistakes about it.
+struct Named {
+    kind: EntryKind,
+    name: Option<(String, Range<usize>)>,
+}
+
+impl Named {
+    fn of<N>(kind: EntryKind, name: Option<&Placed<N>>, text: impl Fn(&N) -> &str) -> Self {
+        let name = name.map(|name| (text(&name.value).to_owned(), name.span.clone()));
+        Self { kind, name }
     }
 
-    fn mistake(
-        &mut self,
-        span: Range<usize>,
-        field: Option<&str>,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        let (line, column) = line_and_column(self.text, span.start);
-        self.mistakes.push(Mistake {
-            file: self.file_name.to_owned(),
-            line,
-            column,
-            span,
-            rule: self.rule.clone(),
-            field: field.map(str::to_owned),
-            message: message.into(),
-            advice: advice.into(),
+    fn mistake(&self, reader: &mut Reader<'_>, field: &str, span: Range<usize>, what: Complaint) {
+        let name = self.name.as_ref().map(|(name, _)| name.as_str());
+        reader.about(self.kind, name, |reader| {
+            reader.at(field, |reader| {
+                reader.mistake(span, what.message, what.advice);
+            });
         });
     }
 }
 
-/// The type of a value, for a message.
-fn of(value: &Value<'_>) -> &'static str {
-    match value.get_ref() {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with decimals",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
+fn retry_policy(
+    attempts: Optional<RetryAttempts>,
+    max_age: Optional<MaxAgeSeconds>,
+) -> RetryPolicy {
+    let default = RetryPolicy::default();
+    RetryPolicy {
+        attempts: attempts
+            .value()
+            .map_or(default.attempts, |attempts| attempts.0),
+        max_age: max_age.value().map_or(default.max_age, |seconds| {
+            Duration::from_secs(seconds.0.into())
+        }),
     }
 }

@@ -1,0 +1,35 @@
+//! `alchemiser rules`: looks at `routes.toml`.
+
+mod check;
+mod explain;
+mod input;
+mod schedules;
+mod test;
+
+pub use check::located;
+
+use crate::arguments::{Arguments, Rules};
+use crate::failure::CommandResult;
+use crate::project::Project;
+
+/// Dispatches the subcommands.
+pub fn rules(command: &Rules, arguments: &Arguments) -> CommandResult {
+    let json = arguments.json;
+    match command {
+        Rules::Check => check::check(&Project::open(arguments)?.routes()?, json),
+        Rules::Match { pattern, event } => explain::matches(pattern, event, json),
+        Rules::Test { file } => test::test(&Project::open(arguments)?, file.as_deref(), json),
+        Rules::Explain { event, state } => {
+            explain::explain(&Project::open(arguments)?, event, state, json)
+        }
+        Rules::Schedules { after, count } => {
+            let routes = Project::open(arguments)?.routes()?;
+            schedules::schedules(routes.schedules(), *after, *count, json);
+            Ok(())
+        }
+        Rules::Schema => {
+            println!("{:#}", alchemiser_rules::schema());
+            Ok(())
+        }
+    }
+}
