@@ -333,7 +333,7 @@ fn of_ten_decimals(weight: f64) -> Option<Decimal> {
     const ONE: f64 = 1e10;
 
     let units = (weight * ONE).round();
-    if units / ONE != weight {
+    if (units / ONE).to_bits() != weight.to_bits() {
         return None;
     }
     let (mut units, mut decimals) = (units as i64, 10);

@@ -466,7 +466,7 @@ fn size(volatilities: &[(Edge, f64)], program: &Program) -> Outcome<Vec<Sizing>>
 /// takes away the noise in the last bits.
 fn compare_scores(left: f64, right: f64) -> Ordering {
     // Units that held the same through the window have the very same score.
-    if left == right {
+    if left.total_cmp(&right).is_eq() {
         return Ordering::Equal;
     }
     // Rounding keeps the order of numbers; it can only make neighbours equal.
