@@ -4,7 +4,8 @@ use crate::indicator::Indicator;
 use crate::recursive::{Recursion, exponential_means, relative_strengths};
 use crate::series::{EvaluationError, Series};
 use crate::windowed::{
-    drawdowns, drawdowns_of_returns, growths, means, scale, standard_deviations,
+    drawdown, drawdown_of_returns, drawdowns, drawdowns_of_returns, growth, growths, mean, means,
+    scale, standard_deviation, standard_deviations,
 };
 use std::fmt;
 
@@ -38,6 +39,12 @@ pub enum WindowError {
 }
 
 impl Specification {
+    /// The last close.
+    pub const CLOSE: Self = Self {
+        indicator: Indicator::CurrentPrice,
+        window: 1,
+    };
+
     /// An indicator with a window, or with its default window.
     ///
     /// # Errors
@@ -85,14 +92,27 @@ impl Specification {
     /// # Errors
     /// See [`EvaluationError`].
     pub fn evaluate(self, closes: &[f64]) -> Result<f64, EvaluationError> {
-        let have = count(closes);
-        self.check_history(have)?;
-        let seen = if self.indicator.is_recursive() {
-            closes
-        } else {
-            last(closes, self.need())
+        self.check_history(count(closes))?;
+        if self.indicator.is_recursive() {
+            return self.series(closes).at(count(closes));
+        }
+        let seen = last(closes, self.need());
+        let window = self.window as usize;
+        let returns = seen.windows(2).map(|pair| pair[1] / pair[0] - 1.0);
+        let value = match self.indicator {
+            Indicator::CurrentPrice => seen[0],
+            Indicator::MovingAveragePrice => mean(seen.iter().copied()),
+            Indicator::StandardDeviationPrice => standard_deviation(seen.iter().copied()),
+            Indicator::MaximumDrawdown => drawdown(seen.iter().copied()) * 100.0,
+            Indicator::MovingAverageReturn => mean(returns) * 100.0,
+            Indicator::CumulativeReturn => (seen[window] / seen[0] - 1.0) * 100.0,
+            Indicator::StandardDeviationReturn => {
+                standard_deviation(returns.map(|change| 100.0 * change))
+            }
+            // Answered above.
+            Indicator::ExponentialMovingAveragePrice | Indicator::RelativeStrengthIndex => f64::NAN,
         };
-        self.series(seen).at(count(seen))
+        self.finite(seen, value)
     }
 
     /// The values at every close, oldest first.
@@ -180,8 +200,20 @@ impl Specification {
             Some(needed) => last(returns, needed),
             None => returns,
         };
-        self.series_of_returns(seen)
-            .at(count(seen).saturating_add(1))
+        let value = match self.indicator {
+            Indicator::MovingAverageReturn => mean(seen.iter().copied()) * 100.0,
+            Indicator::StandardDeviationReturn => {
+                standard_deviation(seen.iter().map(|change| 100.0 * change))
+            }
+            Indicator::CumulativeReturn => (growth(seen) - 1.0) * 100.0,
+            Indicator::MaximumDrawdown => drawdown_of_returns(seen) * 100.0,
+            Indicator::CurrentPrice
+            | Indicator::MovingAveragePrice
+            | Indicator::ExponentialMovingAveragePrice
+            | Indicator::StandardDeviationPrice
+            | Indicator::RelativeStrengthIndex => return self.evaluate(&index(returns)),
+        };
+        self.finite(seen, value)
     }
 
     /// The values at every point of the index of a series of returns; see
@@ -221,6 +253,17 @@ impl Specification {
         };
         blank(returns, self.need() - 1, false, &mut values);
         Series::new(self, points, values)
+    }
+
+    /// A value that was made of finite points and is finite itself. The formulas
+    /// alone would not do; see [`blank`].
+    fn finite(self, points: &[f64], value: f64) -> Result<f64, EvaluationError> {
+        if value.is_finite() && points.iter().all(|point| point.is_finite()) {
+            Ok(value)
+        } else {
+            let specification = self;
+            Err(EvaluationError::NonFinite { specification })
+        }
     }
 
     fn check_history(self, have: u32) -> Result<(), EvaluationError> {

@@ -1,13 +1,58 @@
-//! Statistics of every window of a series.
+//! Statistics of a window of values, and of every window of a series.
 //!
-//! Each function answers one value for each window of `width` neighbours, in
-//! order; none if the series is shorter. Every window is summed afresh from its
-//! oldest value to its newest, since a running sum would drift. The outer loop
-//! goes over the places within the window and the inner one over all windows,
-//! so that the windows' sums are independent of each other and the compiler
-//! can compute several at once; each one's order of additions stays the same.
+//! Every window is summed afresh from its oldest value to its newest, since a
+//! running sum would drift. The functions for a series answer one value for
+//! each window of `width` neighbours, in order; none if the series is shorter.
+//! Their outer loop goes over the places within the window and the inner one
+//! over all windows, so that the windows' sums are independent of each other
+//! and the compiler can compute several at once; each one's order of additions
+//! is that of the function for a single window, and so is the result, to the
+//! last bit.
 
 /// The arithmetic mean.
+pub(crate) fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len();
+    values.fold(0.0, |sum, value| sum + value) / count as f64
+}
+
+/// The sample standard deviation (divisor n − 1), by the two-pass formula. There
+/// are at least two values.
+pub(crate) fn standard_deviation(values: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
+    let count = values.len();
+    let mean = mean(values.clone());
+    let squares = values.fold(0.0, |sum, value| {
+        let deviation = value - mean;
+        sum + deviation * deviation
+    });
+    (squares / (count - 1) as f64).sqrt()
+}
+
+/// The largest fall below the highest point before, as a share of that point.
+pub(crate) fn drawdown(points: impl Iterator<Item = f64>) -> f64 {
+    let mut peak = f64::NEG_INFINITY;
+    points.fold(0.0, |worst, point| {
+        peak = peak.max(point);
+        larger(worst, 1.0 - point / peak)
+    })
+}
+
+/// The largest fall of an index that begins with 1 and grows by these returns.
+pub(crate) fn drawdown_of_returns(returns: &[f64]) -> f64 {
+    let mut level = 1.0;
+    drawdown(std::iter::once(level).chain(returns.iter().map(|change| {
+        level *= 1.0 + change;
+        level
+    })))
+}
+
+/// The product of 1 + r over the returns.
+pub(crate) fn growth(returns: &[f64]) -> f64 {
+    returns
+        .iter()
+        .fold(1.0, |product, change| product * (1.0 + change))
+}
+
+/// As [`mean`].
 pub(crate) fn means(values: &[f64], width: usize) -> Vec<f64> {
     let mut sums = accumulators(values, width, 0.0);
     for place in 0..width.min(values.len()) {
@@ -19,8 +64,7 @@ pub(crate) fn means(values: &[f64], width: usize) -> Vec<f64> {
     sums
 }
 
-/// The sample standard deviation (divisor `width` − 1), by the two-pass
-/// formula. `width` is at least 2.
+/// As [`standard_deviation`].
 pub(crate) fn standard_deviations(values: &[f64], width: usize) -> Vec<f64> {
     let means = means(values, width);
     let mut squares = accumulators(values, width, 0.0);
@@ -34,7 +78,7 @@ pub(crate) fn standard_deviations(values: &[f64], width: usize) -> Vec<f64> {
     squares
 }
 
-/// The largest fall below the highest point before, as a share of that point.
+/// As [`drawdown`].
 pub(crate) fn drawdowns(points: &[f64], width: usize) -> Vec<f64> {
     let mut peaks = accumulators(points, width, f64::NEG_INFINITY);
     let mut worst = accumulators(points, width, 0.0);
@@ -47,7 +91,7 @@ pub(crate) fn drawdowns(points: &[f64], width: usize) -> Vec<f64> {
     worst
 }
 
-/// As [`drawdowns`], of an index that stands before the window's first return.
+/// As [`drawdown_of_returns`].
 pub(crate) fn drawdowns_of_returns(returns: &[f64], width: usize) -> Vec<f64> {
     let mut levels = accumulators(returns, width, 1.0);
     let mut peaks = levels.clone();
@@ -63,7 +107,7 @@ pub(crate) fn drawdowns_of_returns(returns: &[f64], width: usize) -> Vec<f64> {
     worst
 }
 
-/// The product of 1 + r over the window's returns.
+/// As [`growth`].
 pub(crate) fn growths(returns: &[f64], width: usize) -> Vec<f64> {
     let mut products = accumulators(returns, width, 1.0);
     for place in 0..width.min(returns.len()) {

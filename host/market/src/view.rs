@@ -264,14 +264,7 @@ impl View {
     /// [`ViolationError::UndeclaredHistory`].
     #[inline]
     pub fn value(&self, series: SeriesHandle, session: Session) -> Result<f64, ReadError> {
-        let handle = series.0;
-        let opened = self
-            .opened
-            .get(handle as usize)
-            .ok_or(ViolationError::UnknownHandle {
-                kind: "series",
-                handle,
-            })?;
+        let opened = self.opened(series)?;
         let (declared, history) = self.symbol(opened.symbol)?;
         let need = opened.series.specification().need();
         let end = self.window_end(declared, history, session, need)?;
@@ -279,6 +272,57 @@ impl View {
             .series
             .at(end - history.omitted_bars())
             .map_err(|error| declared.data_error(error))
+    }
+
+    /// The values of several series at a session, in their order. Not a number
+    /// where there is none, or where the history for it was not declared:
+    /// [`value`](Self::value) says why.
+    ///
+    /// # Errors
+    /// [`ViolationError::LookAhead`], [`ViolationError::UnknownHandle`].
+    pub fn values(
+        &self,
+        series: &[SeriesHandle],
+        session: Session,
+    ) -> Result<Vec<f64>, ViolationError> {
+        let as_of = self.evaluating()?;
+        if session > as_of {
+            return Err(self.look_ahead(session, as_of));
+        }
+        series
+            .iter()
+            .map(|series| self.value_if_any(*series, session))
+            .collect()
+    }
+
+    /// The value of a series at a session not after that under evaluation.
+    #[inline]
+    fn value_if_any(&self, series: SeriesHandle, session: Session) -> Result<f64, ViolationError> {
+        let opened = self.opened(series)?;
+        let (declared, history) = self.symbol(opened.symbol)?;
+        let need = opened.series.specification().need();
+        let count = history.bars(session);
+        let is_seen = declared.bad.is_none()
+            && declared.sessions.is_none_or(|sessions| need <= sessions)
+            && count
+                .checked_sub(need)
+                .is_some_and(|start| start >= declared.unseen);
+        let value = is_seen.then(|| opened.series.at(count - history.omitted_bars()));
+        Ok(match value {
+            Some(Ok(value)) => value,
+            Some(Err(_)) | None => f64::NAN,
+        })
+    }
+
+    #[inline]
+    fn opened(&self, series: SeriesHandle) -> Result<&Opened, ViolationError> {
+        let handle = series.0;
+        self.opened
+            .get(handle as usize)
+            .ok_or(ViolationError::UnknownHandle {
+                kind: "series",
+                handle,
+            })
     }
 
     /// The count of bars at a session, if the last `need` of these exist and

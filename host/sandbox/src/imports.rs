@@ -163,6 +163,13 @@ impl market::Host for State {
     fn value(&mut self, series: u32, session: u32) -> std::result::Result<f64, Unanswered> {
         Ok(self.view()?.value(SeriesHandle(series), Session(session))?)
     }
+
+    fn values(&mut self, series: Vec<u32>, session: u32) -> Result<Vec<f64>> {
+        let view = self.view().map_err(Failure::from)?;
+        let series: Vec<SeriesHandle> = series.into_iter().map(SeriesHandle).collect();
+        let values = view.values(&series, Session(session));
+        Ok(values.map_err(Failure::from)?)
+    }
 }
 
 /// The log of one instance.

@@ -11,8 +11,8 @@ use crate::load::{Plugin, World};
 use crate::text::clip_line;
 use alchemiser_events::{Decimal, Symbol, Weight};
 use alchemiser_market::{Market, Requirement, Session, View};
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wasmtime::component::ResourceAny;
 
@@ -48,8 +48,8 @@ pub struct StrategyInstance {
     /// `None` after a failure that leaves it in an unknown state.
     running: Option<Running>,
     requirements: Vec<Requirement>,
-    /// The symbols of the requirements.
-    declared: BTreeSet<Symbol>,
+    /// The symbols of the requirements, by their spelling.
+    declared: BTreeMap<String, Symbol>,
 }
 
 struct Running {
@@ -133,7 +133,7 @@ impl LoadedStrategy {
             declared: self
                 .requirements
                 .iter()
-                .map(|requirement| requirement.symbol.clone())
+                .map(|requirement| spelt(&requirement.symbol))
                 .collect(),
             plugin: self.instance.plugin().clone(),
             running: Some(Running {
@@ -240,13 +240,30 @@ pub(crate) fn symbol(text: &str) -> Result<Symbol, BadAnswer> {
     })
 }
 
+/// A symbol by its spelling.
+fn spelt(symbol: &Symbol) -> (String, Symbol) {
+    (symbol.to_string(), symbol.clone())
+}
+
+/// The declared symbol that a text means though it spells it otherwise.
+fn respelt(text: &str, declared: &BTreeMap<String, Symbol>) -> Result<Symbol, BadAnswer> {
+    let symbol = symbol(text)?;
+    if !declared.contains_key(symbol.as_str()) {
+        return Err(BadAnswer::UnknownSymbol {
+            symbol: symbol.to_string(),
+            known: "symbols that it declared",
+        });
+    }
+    Ok(symbol)
+}
+
 /// How far above 1 a weight, or all together, may come out of binary sums.
 const OVERSHOOT: f64 = 1e-9;
 
 /// Checks weights, and makes them exact.
 fn allocation(
     weights: Vec<evaluator::Weight>,
-    declared: &BTreeSet<Symbol>,
+    declared: &BTreeMap<String, Symbol>,
 ) -> Result<BTreeMap<Symbol, Weight>, BadAnswer> {
     let mut allocation = BTreeMap::new();
     for evaluator::Weight {
@@ -254,13 +271,10 @@ fn allocation(
         weight,
     } in weights
     {
-        let symbol = symbol(&text)?;
-        if !declared.contains(&symbol) {
-            return Err(BadAnswer::UnknownSymbol {
-                symbol: symbol.to_string(),
-                known: "symbols that it declared",
-            });
-        }
+        let symbol = match declared.get(&text) {
+            Some(symbol) => symbol.clone(),
+            None => respelt(&text, declared)?,
+        };
         let weight = exact(&symbol, weight)?;
         match allocation.entry(symbol) {
             Entry::Vacant(entry) => entry.insert(weight),
@@ -297,16 +311,37 @@ fn exact(symbol: &Symbol, weight: f64) -> Result<Weight, BadAnswer> {
             weight,
         });
     }
-    // Zero has a sign in binary and, here, none. Text never has an exponent, and
-    // digits after the 28th are rounded away.
-    let text = weight.clamp(0.0, 1.0).abs().to_string();
-    text.parse::<Decimal>()
-        .ok()
+    // Zero has a sign in binary and, here, none.
+    let weight_within = weight.clamp(0.0, 1.0).abs();
+    let decimal = match of_ten_decimals(weight_within) {
+        Some(decimal) => Some(decimal),
+        // Text never has an exponent, and digits after the 28th are rounded away.
+        None => weight_within.to_string().parse::<Decimal>().ok(),
+    };
+    decimal
         .and_then(|decimal| Weight::new(decimal).ok())
         .ok_or_else(|| BadAnswer::NotFinite {
             symbol: symbol(),
             weight,
         })
+}
+
+/// A weight from 0 to 1 that is the double nearest to a number of at most ten
+/// decimals, as most answers are, as that number. A double stands for one number
+/// of so few digits at most, so no shorter one reads as the same double.
+fn of_ten_decimals(weight: f64) -> Option<Decimal> {
+    const ONE: f64 = 1e10;
+
+    let units = (weight * ONE).round();
+    if (units / ONE).to_bits() != weight.to_bits() {
+        return None;
+    }
+    let (mut units, mut decimals) = (units as i64, 10);
+    while decimals > 0 && units % 10 == 0 {
+        units /= 10;
+        decimals -= 1;
+    }
+    Some(Decimal::new(units, decimals))
 }
 
 fn check_sum(allocation: &BTreeMap<Symbol, Weight>) -> Result<(), BadAnswer> {
@@ -337,7 +372,7 @@ mod tests {
                 weight: *weight,
             })
             .collect();
-        allocation(weights, &BTreeSet::from(declared))
+        allocation(weights, &declared.iter().map(spelt).collect())
             .map(|allocation| {
                 let texts: Vec<String> = allocation
                     .iter()
@@ -359,6 +394,12 @@ mod tests {
             (vec![("SPY", 1.0 + 5e-10)], "SPY 1"),
             (vec![("SPY", -0.0)], "SPY 0"),
             (vec![("SPY", 1e-300)], "SPY 0"),
+            (
+                vec![("SPY", 0.25), ("TLT", 0.1234567891)],
+                "SPY 0.25, TLT 0.1234567891",
+            ),
+            (vec![("SPY", 1e-10)], "SPY 0.0000000001"),
+            (vec![("SPY", 0.12345678915)], "SPY 0.12345678915"),
             (vec![("SPY", 1.0 / 3.0)], "SPY 0.3333333333333333"),
             (
                 vec![("SPY", 0.6), ("TLT", 0.400_000_000_9)],
@@ -366,6 +407,15 @@ mod tests {
             ),
         ] {
             assert_eq!(check(&weights), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn few_decimals_are_read_as_their_text() {
+        for units in (0..=10_000_000_000_u64).step_by(7_654_321) {
+            let weight = units as f64 / 1e10;
+            let decimal = of_ten_decimals(weight).unwrap();
+            assert_eq!(decimal.to_string(), weight.to_string());
         }
     }
 

@@ -360,10 +360,11 @@ impl<'a> Checker<'a> {
         };
         let symbol = self.symbol(symbol, Some(operator));
         let specification = self.parameters(form, parameters, indicator);
-        Some(Operand::Indicator(Call {
+        let call = Call {
             symbol: symbol?,
             specification: specification?,
-        }))
+        };
+        Some(Operand::Indicator(self.builder.call(call)))
     }
 
     fn indicator(

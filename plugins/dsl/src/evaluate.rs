@@ -10,17 +10,18 @@
 //! (`#[inline(never)]`), so that the deepest legal file needs far less stack
 //! than a plugin has.
 
-use crate::canonical::{Holding, canonical};
+use crate::canonical::Holding;
 use crate::failure::{Failure, InPart, Outcome};
 use crate::history::History;
 use crate::memo::Memo;
 use crate::mix::{Mixer, Part, Portfolio};
 use crate::program::{Condition, Edge, NodeId, Operand, Operation, Position, Program, Selection};
 use crate::quotes::{Quotes, Source};
+use crate::sweep::Current;
 use crate::symbol::SymbolSet;
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::{Market, Session, Weight};
-use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -28,29 +29,35 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) quotes: Quotes,
-    pub(crate) histories: FxHashMap<NodeId, History>,
-    portfolios: Memo<Portfolio>,
+    /// By the node that is the body of units.
+    pub(crate) histories: Vec<Option<Box<History>>>,
+    pub(crate) portfolios: Memo<Rc<Portfolio>>,
     selections: Memo<Rc<[Edge]>>,
     /// By symbol, the portfolio that consists of it.
-    assets: Vec<Portfolio>,
+    assets: Vec<Rc<Portfolio>>,
     mixer: Mixer,
     /// Parts of the nodes that are being evaluated, innermost last.
     parts: Vec<Part>,
     seen: SymbolSet,
+    pub(crate) current: Current,
+    /// Whether nothing new may be computed as of the session under evaluation.
+    pub(crate) is_sweeping: bool,
+    /// What is answered then.
+    not_known: Rc<Failure>,
 }
 
 impl State {
     pub(crate) fn new(program: &Program) -> Self {
         let (nodes, symbols) = (program.len(), program.symbols().len());
         Self {
-            quotes: Quotes::new(symbols),
-            histories: FxHashMap::default(),
+            quotes: Quotes::new(program),
+            histories: std::iter::repeat_with(|| None).take(nodes).collect(),
             portfolios: Memo::new(nodes),
             selections: Memo::new(nodes),
             assets: program
                 .symbol_ids()
                 .map(|symbol| {
-                    Rc::from([Holding {
+                    Portfolio::new([Holding {
                         symbol,
                         weight: 1.0,
                     }])
@@ -59,6 +66,9 @@ impl State {
             mixer: Mixer::new(nodes, symbols),
             parts: Vec::new(),
             seen: SymbolSet::new(symbols),
+            current: Current::new(program),
+            is_sweeping: false,
+            not_known: Failure::empty("not known"),
         }
     }
 }
@@ -91,11 +101,14 @@ impl<'a> Evaluator<'a> {
     /// The weights of the whole strategy, in canonical form. The position of a
     /// failure is absolute.
     pub(crate) fn weights(&mut self) -> Outcome<Vec<Weight>> {
+        self.sweep();
         let root = self.program.root();
         let outcome = self.follow(root, self.as_of);
         self.state.portfolios.forget_past();
         self.state.selections.forget_past();
-        let canonical = canonical(&outcome?)
+        let portfolio = outcome?;
+        let canonical = portfolio
+            .canonical()
             .ok_or_else(|| Failure::non_finite("the sum of the weights".to_owned()))
             .in_part(root.position)?;
         let weight =
@@ -104,29 +117,56 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The portfolio of a part.
-    pub(crate) fn follow(&mut self, edge: Edge, session: Session) -> Outcome<Portfolio> {
-        self.portfolio(edge.node, session).in_part(edge.position)
+    pub(crate) fn follow(&mut self, edge: Edge, session: Session) -> Outcome<Rc<Portfolio>> {
+        let body = self.program.body(edge.node);
+        self.portfolio(body.node, session)
+            .in_part(edge.position.then(body.position))
     }
 
-    pub(crate) fn portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
-        if !self.program.repeats(node) {
-            return self.compute_portfolio(node, session);
-        }
-        if let Some(known) = self.state.portfolios.get(node, session) {
+    /// The portfolio of a node that is its own body.
+    pub(crate) fn portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Rc<Portfolio>> {
+        let repeats = self.program.repeats(node);
+        let memo = &mut self.state.portfolios;
+        if let Some(known) = memo.latest(node, session) {
             return known;
         }
+        if session < self.as_of {
+            if !repeats {
+                return self.compute_portfolio(node, session);
+            }
+            if let Some(known) = memo.past(node, session) {
+                return known;
+            }
+            let outcome = self.compute_portfolio(node, session);
+            let memo = &mut self.state.portfolios;
+            memo.put_past(node, session, outcome.clone());
+            return outcome;
+        }
+        if self.state.is_sweeping {
+            return Err(Rc::clone(&self.state.not_known));
+        }
         let outcome = self.compute_portfolio(node, session);
-        let memo = &mut self.state.portfolios;
-        memo.put(node, session, session == self.as_of, outcome.clone());
+        match outcome {
+            Ok(_) => {
+                let memo = &mut self.state.portfolios;
+                memo.put_open(node, session, outcome.clone());
+                self.state.current.insert(node);
+            }
+            Err(_) => self.state.portfolios.put(node, session, outcome.clone()),
+        }
         outcome
     }
 
-    fn compute_portfolio(&mut self, node: NodeId, session: Session) -> Outcome<Portfolio> {
+    pub(crate) fn compute_portfolio(
+        &mut self,
+        node: NodeId,
+        session: Session,
+    ) -> Outcome<Rc<Portfolio>> {
         let edges = self.program.edges(node);
         match self.program.operation(node) {
             Operation::Asset(symbol) => {
                 let source = self.source();
-                self.state.quotes.expect_close(source, symbol, session)?;
+                self.state.quotes.close(source, symbol, session)?;
                 Ok(Rc::clone(&self.state.assets[symbol.index()]))
             }
             Operation::Group(_) => self.follow(edges[0], session),
@@ -162,7 +202,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn equal(&mut self, node: NodeId, edges: &[Edge], session: Session) -> Outcome<Portfolio> {
+    fn equal(&mut self, node: NodeId, edges: &[Edge], session: Session) -> Outcome<Rc<Portfolio>> {
         if edges.is_empty() {
             return Err(Failure::empty("there is nothing to hold here"));
         }
@@ -176,7 +216,7 @@ impl<'a> Evaluator<'a> {
         node: NodeId,
         shares: impl Iterator<Item = (f64, Edge)>,
         session: Session,
-    ) -> Outcome<Portfolio> {
+    ) -> Outcome<Rc<Portfolio>> {
         let first = self.state.parts.len();
         for (share, edge) in shares {
             match self.follow(edge, session) {
@@ -259,7 +299,7 @@ impl<'a> Evaluator<'a> {
         let source = self.source();
         match operand {
             Operand::Number(number) => Ok(number.value()),
-            Operand::Indicator(call) => self.state.quotes.indicator(source, call, session),
+            Operand::Indicator(call) => self.state.quotes.value(source, call, session),
         }
     }
 
@@ -271,18 +311,30 @@ impl<'a> Evaluator<'a> {
         selection: Selection,
         session: Session,
     ) -> Outcome<Rc<[Edge]>> {
-        if let Some(known) = self.state.selections.get(node, session) {
+        let memo = &self.state.selections;
+        let known = memo
+            .latest(node, session)
+            .or_else(|| memo.past(node, session));
+        if let Some(known) = known {
             return known;
         }
         let outcome = self
             .ranking(node, score, selection, session)
             .map(|ranking| {
-                let chosen = &ranking.candidates[..ranking.chosen];
-                chosen.iter().map(|(unit, _)| *unit).collect()
+                let chosen = ranking.candidates[..ranking.chosen].iter();
+                let chosen = chosen.map(|(unit, _)| *unit);
+                match self.state.selections.newest(node) {
+                    Some(Ok(last)) if chosen.clone().eq(last.iter().copied()) => Rc::clone(last),
+                    _ => chosen.collect(),
+                }
             });
         let memo = &mut self.state.selections;
-        if self.program.repeats(node) {
-            memo.put(node, session, session == self.as_of, outcome.clone());
+        if session == self.as_of {
+            if !self.state.is_sweeping || outcome.is_ok() {
+                memo.put(node, session, outcome.clone());
+            }
+        } else if self.program.repeats(node) {
+            memo.put_past(node, session, outcome.clone());
         }
         outcome
     }
@@ -295,9 +347,9 @@ impl<'a> Evaluator<'a> {
         selection: Selection,
         session: Session,
     ) -> Outcome<Ranking> {
-        let candidates = self.distinct_units(self.program.edges(node), session)?;
-        let scores = self.scores(&candidates, score, session)?;
-        Ok(rank(candidates, scores, selection))
+        let mut candidates = self.scores(node, score, session)?;
+        let chosen = rank(&mut candidates, selection);
+        Ok(Ranking { candidates, chosen })
     }
 
     /// The units below a `weight-inverse-volatility`, and their shares.
@@ -307,44 +359,56 @@ impl<'a> Evaluator<'a> {
         volatility: Specification,
         session: Session,
     ) -> Outcome<Vec<Sizing>> {
-        let units = self.distinct_units(self.program.edges(node), session)?;
-        let volatilities = self.scores(&units, volatility, session)?;
-        size(units, volatilities, self.program)
+        let volatilities = self.scores(node, volatility, session)?;
+        size(&volatilities, self.program)
     }
 
-    /// The units of some parts; of assets that repeat, the first.
-    fn distinct_units(&mut self, parts: &[Edge], session: Session) -> Outcome<Vec<Edge>> {
-        let mut units = Vec::new();
-        for &part in parts {
-            self.units(part, session, &mut units)?;
-        }
-        self.state.seen.clear();
-        units.retain(|unit| match self.program.operation(unit.node) {
-            Operation::Asset(symbol) => self.state.seen.insert(symbol),
-            _ => true,
-        });
-        if units.is_empty() {
+    /// The units that a node chooses among: those of its children; of assets
+    /// that repeat, the first.
+    fn candidates(&mut self, node: NodeId, session: Session) -> Outcome<Cow<'a, [Edge]>> {
+        let program = self.program;
+        let candidates = match program.fixed_units(node) {
+            Some(units) => Cow::Borrowed(units),
+            None => {
+                let mut units = Vec::new();
+                for &part in program.edges(node) {
+                    self.units(part, session, &mut units)?;
+                }
+                let seen = &mut self.state.seen;
+                seen.clear();
+                units.retain(|unit| match program.operation(unit.node) {
+                    Operation::Asset(symbol) => seen.insert(symbol),
+                    _ => true,
+                });
+                Cow::Owned(units)
+            }
+        };
+        if candidates.is_empty() {
             return Err(Failure::empty("there is nothing to choose from here"));
         }
-        Ok(units)
+        Ok(candidates)
     }
 
-    /// The scores of units. All their portfolios come first, so that a unit
-    /// that cannot be held is found before one that cannot be scored.
+    /// The units that a node chooses among, with their scores. All their
+    /// portfolios come first, so that a unit that cannot be held is found before
+    /// one that cannot be scored.
     fn scores(
         &mut self,
-        units: &[Edge],
+        node: NodeId,
         score: Specification,
         session: Session,
-    ) -> Outcome<Vec<f64>> {
-        for &unit in units {
+    ) -> Outcome<Vec<(Edge, f64)>> {
+        let units = self.candidates(node, session)?;
+        for &unit in units.iter() {
             self.follow(unit, session)?;
         }
-        self.extend_histories(units, score, session);
-        units
-            .iter()
-            .map(|unit| self.score(unit.node, score, session).in_part(unit.position))
-            .collect()
+        self.extend_histories(&units, score, session);
+        let mut scores = Vec::with_capacity(units.len());
+        for &unit in units.iter() {
+            let value = self.score(unit.node, score, session);
+            scores.push((unit, value.in_part(unit.position)?));
+        }
+        Ok(scores)
     }
 
     pub(crate) fn source(&self) -> Source<'a> {
@@ -355,10 +419,9 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Ranks candidates by their scores.
+/// Sorts candidates by their scores. How many of them are taken.
 #[inline(never)]
-fn rank(candidates: Vec<Edge>, scores: Vec<f64>, selection: Selection) -> Ranking {
-    let mut candidates: Vec<(Edge, f64)> = candidates.into_iter().zip(scores).collect();
+fn rank(candidates: &mut [(Edge, f64)], selection: Selection) -> usize {
     // Stable in both directions: equal scores keep the order of the file.
     match selection {
         Selection::All | Selection::Top(_) => {
@@ -368,19 +431,18 @@ fn rank(candidates: Vec<Edge>, scores: Vec<f64>, selection: Selection) -> Rankin
             candidates.sort_by(|(_, left), (_, right)| compare_scores(*left, *right));
         }
     }
-    let chosen = match selection {
+    match selection {
         Selection::All => candidates.len(),
         Selection::Top(count) | Selection::Bottom(count) => candidates.len().min(count as usize),
-    };
-    Ranking { candidates, chosen }
+    }
 }
 
 /// Gives units shares that are inverse to their volatilities.
 #[inline(never)]
-fn size(units: Vec<Edge>, volatilities: Vec<f64>, program: &Program) -> Outcome<Vec<Sizing>> {
-    let mut sizings = Vec::with_capacity(units.len());
+fn size(volatilities: &[(Edge, f64)], program: &Program) -> Outcome<Vec<Sizing>> {
+    let mut sizings = Vec::with_capacity(volatilities.len());
     let mut total = 0.0;
-    for (unit, volatility) in units.into_iter().zip(volatilities) {
+    for &(unit, volatility) in volatilities {
         let share = 1.0 / volatility;
         total += share;
         if volatility <= 0.0 || !f64::is_finite(total) {
@@ -403,6 +465,10 @@ fn size(units: Vec<Edge>, volatilities: Vec<f64>, program: &Program) -> Outcome<
 /// Compares scores as if both were rounded to 10 significant digits, which
 /// takes away the noise in the last bits.
 fn compare_scores(left: f64, right: f64) -> Ordering {
+    // Units that held the same through the window have the very same score.
+    if left.total_cmp(&right).is_eq() {
+        return Ordering::Equal;
+    }
     // Rounding keeps the order of numbers; it can only make neighbours equal.
     let are_neighbours = (left - right).abs() <= 1e-8 * left.abs().max(right.abs());
     if are_neighbours {

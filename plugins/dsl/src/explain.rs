@@ -23,7 +23,7 @@ impl Evaluator<'_> {
         let program = self.program;
         let edges = program.edges(part.node);
         match program.operation(part.node) {
-            Operation::Asset(_) => self.portfolio(part.node, self.as_of).map(drop),
+            Operation::Asset(_) => self.follow(part, self.as_of).map(drop),
             Operation::Group(name) => {
                 let text = format!("group {:?}", program.text(name));
                 self.note(depth, part.position, &text);
@@ -215,10 +215,11 @@ pub(crate) fn condition_text(program: &Program, condition: Condition) -> String 
 fn operand_text(program: &Program, operand: Operand) -> String {
     match operand {
         Operand::Number(number) => number.value().to_string(),
-        Operand::Indicator(Call {
-            symbol,
-            specification,
-        }) => {
+        Operand::Indicator(call) => {
+            let Call {
+                symbol,
+                specification,
+            } = program.call(call);
             let symbol = program.symbol(symbol);
             indicator_text(specification, &format!(" \"{symbol}\""))
         }

@@ -35,19 +35,24 @@ impl Failure {
     pub(crate) fn non_finite(what: String) -> Rc<Self> {
         Self::new(Error::non_finite(what))
     }
+
+    /// The failure of a part, told by the whole.
+    #[cold]
+    pub(crate) fn of_part(self: Rc<Self>, position: Position) -> Rc<Self> {
+        let mut failure = Rc::unwrap_or_clone(self);
+        failure.position = position.then(failure.position);
+        Rc::new(failure)
+    }
 }
 
-/// The failure of a part, told by the whole.
+/// The outcome of a part, told by the whole.
 pub(crate) trait InPart {
     fn in_part(self, position: Position) -> Self;
 }
 
 impl<T> InPart for Outcome<T> {
+    #[inline]
     fn in_part(self, position: Position) -> Self {
-        self.map_err(|failure| {
-            let mut failure = Rc::unwrap_or_clone(failure);
-            failure.position = position.then(failure.position);
-            Rc::new(failure)
-        })
+        self.map_err(|failure| failure.of_part(position))
     }
 }

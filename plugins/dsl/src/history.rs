@@ -1,11 +1,10 @@
 //! The series of returns of a unit.
 
-use crate::canonical::{Holding, canonical};
 use crate::failure::{Failure, Outcome};
-use crate::mix::Portfolio;
 use alchemiser_indicators::{EvaluationError, Recursion, Specification};
 use alchemiser_sdk::Session;
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// The returns of a unit, as far as they were asked for, and the index made of
@@ -18,15 +17,17 @@ use std::rc::Rc;
 pub(crate) struct History {
     returns: Returns,
     index: Option<Index>,
-    /// The portfolio held last and its canonical form, which is the same for
-    /// as long as nothing changes.
-    held: Option<(Portfolio, Vec<Holding>)>,
 }
 
 #[derive(Debug, Default)]
 struct Returns {
-    /// By session; not a number where there is none, or it was not asked for.
+    /// The session of the first of the values.
+    begin: Session,
+    /// By session from `begin` on; not a number where there is none, or it was
+    /// not asked for.
     values: Vec<f64>,
+    /// Sessions all of whose returns are known: the block recorded last.
+    known: Range<Session>,
     /// Why a session has none.
     failures: FxHashMap<Session, Rc<Failure>>,
 }
@@ -57,30 +58,10 @@ pub(crate) enum Unscored {
 }
 
 impl History {
-    /// The canonical form of what is held; `None` if it has none.
-    pub(crate) fn hold(&mut self, portfolio: Portfolio) -> Option<&[Holding]> {
-        let is_known = self
-            .held
-            .as_ref()
-            .is_some_and(|(known, _)| Rc::ptr_eq(known, &portfolio));
-        if !is_known {
-            let holdings = canonical(&portfolio)?;
-            self.held = Some((portfolio, holdings));
-        }
-        self.held.as_ref().map(|(_, holdings)| holdings.as_slice())
-    }
-
     /// Takes note of the return of a session, which was not known.
     pub(crate) fn record(&mut self, session: Session, outcome: Outcome<f64>) {
         match outcome {
-            Ok(value) => {
-                let index = session as usize;
-                let values = &mut self.returns.values;
-                if values.len() <= index {
-                    values.resize(index + 1, f64::NAN);
-                }
-                values[index] = value;
-            }
+            Ok(value) => self.returns.record(session, value),
             Err(failure) => {
                 self.returns.failures.insert(session, failure);
             }
@@ -159,16 +140,53 @@ impl Returns {
                 _ => gap + 1,
             },
         };
-        let end = session as usize + 1;
-        Ok(self.values.get(begin as usize..end).unwrap_or(&[]))
+        let place = |session: Session| (session - self.begin) as usize;
+        // What was asked for and is no gap is there.
+        Ok(match begin <= session {
+            true => &self.values[place(begin)..=place(session)],
+            false => &[],
+        })
     }
 
+    /// The newest of these sessions whose return is not known.
     fn newest_gap(&self, oldest: Session, session: Session) -> Option<Session> {
+        let newest = match self.known.contains(&session) {
+            true => self.known.start - 1,
+            false => session,
+        };
         let is_known = |session: Session| {
-            let value = self.values.get(session as usize);
+            let value = session
+                .checked_sub(self.begin)
+                .and_then(|place| self.values.get(place as usize));
             value.is_some_and(|value| !value.is_nan())
         };
-        (oldest..=session).rev().find(|&session| !is_known(session))
+        (oldest..=newest).rev().find(|&session| !is_known(session))
+    }
+
+    fn record(&mut self, session: Session, value: f64) {
+        if self.values.is_empty() {
+            self.begin = session;
+        }
+        if session < self.begin {
+            // Going back, the next ones come before this one.
+            let room = (self.begin - session).max(self.values.len() as u32);
+            let room = room.min(self.begin) as usize;
+            self.values
+                .splice(0..0, std::iter::repeat_n(f64::NAN, room));
+            self.begin -= room as u32;
+        }
+        let place = (session - self.begin) as usize;
+        if self.values.len() <= place {
+            self.values.resize(place + 1, f64::NAN);
+        }
+        self.values[place] = value;
+        if session == self.known.end {
+            self.known.end += 1;
+        } else if session + 1 == self.known.start {
+            self.known.start = session;
+        } else {
+            self.known = session..session + 1;
+        }
     }
 }
 

@@ -37,6 +37,7 @@ mod quotes;
 mod reader;
 mod requirements;
 mod score;
+mod sweep;
 mod symbol;
 mod texts;
 mod tree;

@@ -5,11 +5,12 @@
 //! and a node's children always have smaller numbers than the node.
 
 use crate::operator::Comparison;
+use crate::symbol::SymbolSet;
 use crate::texts::{TextId, Texts};
 use alchemiser_indicators::Specification;
 use alchemiser_sdk::Place;
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -18,6 +19,11 @@ use std::ops::Range;
 pub(crate) struct NodeId(u32);
 
 impl NodeId {
+    /// The node of an index that is known to be one's.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(index as u32)
+    }
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -28,6 +34,16 @@ impl NodeId {
 pub(crate) struct SymbolId(u32);
 
 impl SymbolId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An indicator on a symbol that a [`Program`] may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct CallId(pub(crate) u32);
+
+impl CallId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -119,7 +135,7 @@ impl Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operand {
     Number(Number),
-    Indicator(Call),
+    Indicator(CallId),
 }
 
 /// A number that can be looked up, by its bits.
@@ -150,6 +166,32 @@ struct Node {
     shares: Range<u32>,
 }
 
+/// The parents of all nodes.
+#[derive(Debug)]
+struct Parents {
+    all: Vec<NodeId>,
+    /// Where in `all` those of each node begin, which is where those of the
+    /// node before end.
+    begins: Vec<u32>,
+}
+
+impl Parents {
+    fn of(&self, node: NodeId) -> &[NodeId] {
+        let (begin, end) = (self.begins[node.index()], self.begins[node.index() + 1]);
+        &self.all[begin as usize..end as usize]
+    }
+}
+
+/// The units that nodes choose among, where these are the same as of every
+/// session.
+#[derive(Debug)]
+struct FixedUnits {
+    all: Vec<Edge>,
+    /// For each node, its units in `all`; `None` if they depend on the session,
+    /// or the node does not choose.
+    of_nodes: Vec<Option<Range<u32>>>,
+}
+
 /// A checked strategy.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -158,8 +200,15 @@ pub(crate) struct Program {
     shares: Vec<f64>,
     places: Vec<Place>,
     symbols: Vec<String>,
+    calls: Vec<Call>,
+    /// The close of each symbol.
+    closes: Vec<CallId>,
     texts: Texts,
     root: Edge,
+    /// For each node, the one whose portfolio it has.
+    bodies: Vec<Edge>,
+    parents: Parents,
+    fixed_units: FixedUnits,
     /// For each node, whether its portfolio may be asked for more than once as
     /// of one session.
     repeats: Vec<bool>,
@@ -210,10 +259,44 @@ impl Program {
         &self.symbols[symbol.index()]
     }
 
+    /// All calls by number.
+    pub(crate) fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    pub(crate) fn call(&self, call: CallId) -> Call {
+        self.calls[call.index()]
+    }
+
+    /// The call that answers a symbol's close.
+    pub(crate) fn close(&self, symbol: SymbolId) -> CallId {
+        self.closes[symbol.index()]
+    }
+
     pub(crate) fn text(&self, text: TextId) -> &str {
         self.texts.get(text)
     }
 
+    /// The node whose portfolio a node has: that within a group or a
+    /// `weight-equal` of one, however many of these there are around it.
+    pub(crate) fn body(&self, node: NodeId) -> Edge {
+        self.bodies[node.index()]
+    }
+
+    /// The nodes that are made of the portfolio of a node; all are bodies.
+    pub(crate) fn parents(&self, body: NodeId) -> &[NodeId] {
+        self.parents.of(body)
+    }
+
+    /// The units that a node chooses among, if these are the same as of every
+    /// session; of assets that repeat, the first.
+    pub(crate) fn fixed_units(&self, node: NodeId) -> Option<&[Edge]> {
+        let units = self.fixed_units.of_nodes[node.index()].as_ref()?;
+        Some(&self.fixed_units.all[range(units)])
+    }
+
+    /// Whether the portfolio of a node that is its own body may be asked for
+    /// more than once as of one session.
     pub(crate) fn repeats(&self, node: NodeId) -> bool {
         self.repeats[node.index()]
     }
@@ -259,7 +342,10 @@ pub(crate) struct Builder {
     shares: Vec<f64>,
     places: Vec<Place>,
     symbols: Texts,
+    calls: Vec<Call>,
+    closes: Vec<CallId>,
     known: HashTable<NodeId>,
+    known_calls: FxHashMap<Call, CallId>,
 }
 
 impl Builder {
@@ -272,7 +358,23 @@ impl Builder {
     /// The number of a symbol in its one spelling. The final number is given
     /// by [`Builder::finish`].
     pub(crate) fn symbol(&mut self, symbol: &str) -> SymbolId {
-        SymbolId(self.symbols.intern(symbol).index() as u32)
+        let symbol = SymbolId(self.symbols.intern(symbol).index() as u32);
+        if symbol.index() == self.closes.len() {
+            let close = self.call(Call {
+                symbol,
+                specification: Specification::CLOSE,
+            });
+            self.closes.push(close);
+        }
+        symbol
+    }
+
+    /// The number of a call.
+    pub(crate) fn call(&mut self, call: Call) -> CallId {
+        *self.known_calls.entry(call).or_insert_with(|| {
+            self.calls.push(call);
+            CallId(self.calls.len() as u32 - 1)
+        })
     }
 
     /// The node of an operation on these children: a new one, or the equal one
@@ -310,18 +412,26 @@ impl Builder {
     /// groups are named by.
     pub(crate) fn finish(mut self, root: Occurrence, texts: Texts) -> Program {
         let symbols = self.sort_symbols();
-        let repeats = self.find_repeats();
+        let bodies = self.find_bodies();
+        let repeats = self.find_repeats(&bodies);
+        let parents = self.find_parents(&bodies);
+        let fixed_units = self.find_fixed_units(symbols.len());
         Program {
             nodes: self.nodes,
             edges: self.edges,
             shares: self.shares,
             places: self.places,
             symbols,
+            calls: self.calls,
+            closes: self.closes,
             texts,
             root: Edge {
                 node: root.node,
                 position: root.position,
             },
+            bodies,
+            parents,
+            fixed_units,
             repeats,
         }
     }
@@ -335,34 +445,137 @@ impl Builder {
         for (new, (old, _)) in sorted.iter().enumerate() {
             renumbered[*old] = SymbolId(new as u32);
         }
-        let symbols = sorted
+        let symbols: Vec<String> = sorted
             .into_iter()
             .map(|(_, symbol)| symbol.to_owned())
             .collect();
 
-        let renumber = |symbol: &mut SymbolId| *symbol = renumbered[symbol.index()];
         for node in &mut self.nodes {
-            match &mut node.operation {
-                Operation::Asset(symbol) => renumber(symbol),
-                Operation::If(condition) => {
-                    for operand in [&mut condition.left, &mut condition.right] {
-                        if let Operand::Indicator(call) = operand {
-                            renumber(&mut call.symbol);
-                        }
-                    }
-                }
-                _ => {}
+            if let Operation::Asset(symbol) = &mut node.operation {
+                *symbol = renumbered[symbol.index()];
             }
         }
+        for call in &mut self.calls {
+            call.symbol = renumbered[call.symbol.index()];
+        }
+        let mut closes = vec![CallId(0); symbols.len()];
+        for (symbol, close) in renumbered.iter().zip(&self.closes) {
+            closes[symbol.index()] = *close;
+        }
+        self.closes = closes;
         symbols
+    }
+
+    /// Finds the node whose portfolio each node has. Children come first.
+    fn find_bodies(&self) -> Vec<Edge> {
+        let mut bodies: Vec<Edge> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let edges = &self.edges[range(&node.edges)];
+            bodies.push(match (node.operation, edges) {
+                (Operation::Group(_) | Operation::Equal, [only]) => {
+                    let inner = bodies[only.node.index()];
+                    Edge {
+                        node: inner.node,
+                        position: only.position.then(inner.position),
+                    }
+                }
+                _ => Edge {
+                    node: NodeId(index as u32),
+                    position: Position::HERE,
+                },
+            });
+        }
+        bodies
+    }
+
+    fn find_parents(&self, bodies: &[Edge]) -> Parents {
+        let families = || {
+            let nodes = self.nodes.iter().enumerate();
+            let bodies_alone = nodes.filter(|(index, _)| bodies[*index].node.index() == *index);
+            bodies_alone.flat_map(|(index, node)| {
+                let edges = &self.edges[range(&node.edges)];
+                let child = move |edge: &Edge| (NodeId::at(index), bodies[edge.node.index()].node);
+                edges.iter().map(child)
+            })
+        };
+        // First how many there are of each child, then where they end, then,
+        // filling up from the end, where they begin.
+        let mut begins = vec![0; self.nodes.len() + 1];
+        for (_, child) in families() {
+            begins[child.index()] += 1;
+        }
+        let mut end = 0;
+        for count in &mut begins {
+            end += *count;
+            *count = end;
+        }
+        let mut all = vec![NodeId(0); end as usize];
+        for (parent, child) in families() {
+            let begin = &mut begins[child.index()];
+            *begin -= 1;
+            all[*begin as usize] = parent;
+        }
+        Parents { all, begins }
+    }
+
+    fn find_fixed_units(&self, symbols: usize) -> FixedUnits {
+        let mut all = Vec::new();
+        let mut seen = SymbolSet::new(symbols);
+        let of_nodes = self.nodes.iter().map(|node| {
+            let chooses = matches!(
+                node.operation,
+                Operation::Filter { .. } | Operation::InverseVolatility(_)
+            );
+            if !chooses {
+                return None;
+            }
+            seen.clear();
+            let begin = all.len();
+            if self.append_units(node, Position::HERE, &mut seen, &mut all) {
+                Some(begin as u32..all.len() as u32)
+            } else {
+                all.truncate(begin);
+                None
+            }
+        });
+        let of_nodes = of_nodes.collect();
+        FixedUnits { all, of_nodes }
+    }
+
+    /// Appends the units of a node's children that were not seen before.
+    /// Whether they are the same as of every session.
+    fn append_units(
+        &self,
+        node: &Node,
+        position: Position,
+        seen: &mut SymbolSet,
+        all: &mut Vec<Edge>,
+    ) -> bool {
+        self.edges[range(&node.edges)].iter().all(|edge| {
+            let child = &self.nodes[edge.node.index()];
+            let position = position.then(edge.position);
+            match child.operation {
+                Operation::Vector => return self.append_units(child, position, seen, all),
+                Operation::If(_) | Operation::Filter { .. } => return false,
+                Operation::Asset(symbol) if !seen.insert(symbol) => {}
+                _ => all.push(Edge {
+                    node: edge.node,
+                    position,
+                }),
+            }
+            true
+        })
     }
 
     /// Finds the nodes with several parents, and the units that are scored: a
     /// filter asks for their portfolios before it knows which it takes.
-    fn find_repeats(&self) -> Vec<bool> {
+    fn find_repeats(&self, bodies: &[Edge]) -> Vec<bool> {
         let mut parents = vec![0_u32; self.nodes.len()];
         let mut holds_units = vec![false; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
+            if bodies[index].node.index() != index {
+                continue;
+            }
             let scores = matches!(
                 node.operation,
                 Operation::Filter { .. } | Operation::InverseVolatility(_)
@@ -370,8 +583,9 @@ impl Builder {
             let passes_on = matches!(node.operation, Operation::Vector | Operation::If(_));
             let children_hold_units = scores || passes_on && holds_units[index];
             for edge in &self.edges[range(&node.edges)] {
-                parents[edge.node.index()] += 1;
-                holds_units[edge.node.index()] |= children_hold_units;
+                let child = bodies[edge.node.index()].node.index();
+                parents[child] += 1;
+                holds_units[child] |= children_hold_units;
             }
         }
         parents

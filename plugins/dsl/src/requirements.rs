@@ -135,6 +135,7 @@ pub(crate) fn requirements(program: &Program) -> Vec<Requirement> {
             Operation::If(condition) => {
                 for operand in [condition.left, condition.right] {
                     if let Operand::Indicator(call) = operand {
+                        let call = program.call(call);
                         need(call.symbol, bars(call.specification, usage.before));
                     }
                 }

@@ -4,9 +4,9 @@
 //! closes; it is scored by the indicator on what holding it would have
 //! returned, session by session.
 
-use crate::evaluate::{Evaluator, State};
+use crate::evaluate::Evaluator;
 use crate::failure::{Failure, Outcome};
-use crate::history::Unscored;
+use crate::history::{History, Unscored};
 use crate::mix::Portfolio;
 use crate::program::{Call, Edge, NodeId, Operation};
 use alchemiser_indicators::{EvaluationError, Specification};
@@ -27,13 +27,13 @@ impl Evaluator<'_> {
                 symbol,
                 specification: score,
             };
-            return self.state.quotes.indicator(source, call, session);
+            return self.state.quotes.score(source, call, session);
         }
-        let history = self.state.histories.entry(unit).or_default();
-        history
+        let body = self.program.body(unit);
+        self.history(body.node)
             .score(score, session)
             .map_err(|unscored| match unscored {
-                Unscored::Failed(failure) => failure,
+                Unscored::Failed(failure) => failure.of_part(body.position),
                 Unscored::Indicator(EvaluationError::InsufficientHistory { need, have }) => {
                     let name = self.program.name(unit);
                     Failure::new(Error::insufficient_history(name, need, have))
@@ -62,17 +62,19 @@ impl Evaluator<'_> {
             if matches!(self.program.operation(unit.node), Operation::Asset(_)) {
                 continue;
             }
-            if self.newest_missing(unit.node, score, as_of, as_of) == Some(as_of) {
-                self.extend_history(unit.node, as_of);
+            let body = self.program.body(unit.node).node;
+            let mut newest = self.history(body).newest_missing(score, as_of, as_of);
+            if newest == Some(as_of) {
+                self.extend_history(body, as_of);
+                newest = self.history(body).newest_missing(score, as_of, as_of);
             }
-            let newest = self.newest_missing(unit.node, score, as_of, as_of);
-            missing.extend(newest.map(|session| (session, unit.node)));
+            missing.extend(newest.map(|session| (session, body)));
         }
         while let Some(&(session, _)) = missing.iter().max() {
             for (newest, unit) in &mut missing {
                 if *newest == session {
                     self.extend_history(*unit, session);
-                    let next = self.newest_missing(*unit, score, as_of, session);
+                    let next = self.history(*unit).newest_missing(score, as_of, session);
                     // Session 0 has no return: it says that nothing is missing.
                     *newest = next.unwrap_or(0);
                 }
@@ -81,41 +83,35 @@ impl Evaluator<'_> {
         }
     }
 
-    fn newest_missing(
-        &mut self,
-        unit: NodeId,
-        score: Specification,
-        as_of: Session,
-        session: Session,
-    ) -> Option<Session> {
-        let history = self.state.histories.entry(unit).or_default();
-        history.newest_missing(score, as_of, session)
+    /// The history of a node that is its own body.
+    fn history(&mut self, body: NodeId) -> &mut History {
+        self.state.histories[body.index()].get_or_insert_default()
     }
 
-    fn extend_history(&mut self, unit: NodeId, session: Session) {
-        let outcome = self.return_of(unit, session);
-        let history = self.state.histories.entry(unit).or_default();
-        history.record(session, outcome);
+    fn extend_history(&mut self, body: NodeId, session: Session) {
+        let outcome = self.return_of(body, session);
+        self.history(body).record(session, outcome);
     }
 
     /// What a unit, held as of the session before, returned in a session.
     fn return_of(&mut self, unit: NodeId, session: Session) -> Outcome<f64> {
         let held = self.portfolio(unit, session - 1)?;
-        self.return_on(unit, held, session)
+        self.return_on(unit, &held, session)
     }
 
     /// What a portfolio, held by a unit as of the session before, returned.
     #[inline(never)] // See the module `evaluate`.
-    fn return_on(&mut self, unit: NodeId, held: Portfolio, session: Session) -> Outcome<f64> {
+    fn return_on(&mut self, unit: NodeId, held: &Portfolio, session: Session) -> Outcome<f64> {
+        if let Some((known, value)) = held.returned.get()
+            && known == session
+        {
+            return Ok(value);
+        }
         let name = self.program.name(unit);
         let source = self.source();
-        let State {
-            quotes, histories, ..
-        } = self.state;
-        let holdings = histories
-            .entry(unit)
-            .or_default()
-            .hold(held)
+        let quotes = &mut self.state.quotes;
+        let holdings = held
+            .canonical()
             .ok_or_else(|| Failure::non_finite(format!("the sum of the weights of `{name}`")))?;
         let mut sum = 0.0;
         for holding in holdings {
@@ -126,6 +122,7 @@ impl Evaluator<'_> {
         if !f64::is_finite(sum) {
             return Err(Failure::non_finite(format!("the return of `{name}`")));
         }
+        held.returned.set(Some((session, sum)));
         Ok(sum)
     }
 }

@@ -194,6 +194,24 @@ proptest! {
     }
 
     #[test]
+    fn a_neighbour_has_no_influence(
+        forms in prop::collection::vec(form(), 2..5),
+        prices in prices(),
+        sessions in subsequence((0..SESSIONS as u32).collect::<Vec<_>>(), 1..8),
+    ) {
+        // All on one market, by turns; and each alone on a market of its own.
+        let shared = prices.market();
+        let mut strategies: Vec<Dsl> = forms.iter().map(read).collect();
+        let mut alone: Vec<_> = forms.iter().map(|form| (read(form), prices.market())).collect();
+        for session in sessions {
+            for (strategy, (lonely, own)) in strategies.iter_mut().zip(&mut alone) {
+                let found = shared.evaluate(strategy, session);
+                prop_assert_eq!(found, own.evaluate(lonely, session));
+            }
+        }
+    }
+
+    #[test]
     fn explaining_has_no_influence(form in form(), prices in prices()) {
         let market = prices.market();
         let as_of = SESSIONS as u32 - 1;

@@ -63,6 +63,11 @@ pub trait Market {
     /// The value of a series at a session.
     fn value(&self, series: Series, session: Session) -> Result<f64>;
 
+    /// The values of several series at a session, in their order: one call
+    /// instead of many. Not a number where there is none, or where history was
+    /// not declared; [`value`](Self::value) says why.
+    fn values(&self, series: &[Series], session: Session) -> Vec<f64>;
+
     /// Whether anybody will read the explanation. When not, the functions
     /// below do nothing, and composing their arguments is wasted work.
     fn explanation_wanted(&self) -> bool {
@@ -147,6 +152,11 @@ impl Market for HostMarket {
 
     fn value(&self, series: Series, session: Session) -> Result<f64> {
         market::value(series.0, session).map_err(Error::from)
+    }
+
+    fn values(&self, series: &[Series], session: Session) -> Vec<f64> {
+        let series: Vec<u32> = series.iter().map(|series| series.0).collect();
+        market::values(&series, session)
     }
 
     fn explanation_wanted(&self) -> bool {

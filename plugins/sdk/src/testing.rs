@@ -296,14 +296,8 @@ impl AsOf<'_> {
         let have = count(self.seen(symbol, session));
         let name = &self.history(symbol).name;
         if let Some(bars) = self.declared(name) {
-            let all = count(self.seen(symbol, self.session));
-            let first_declared = all.saturating_sub(bars);
-            let undeclared = have > 0 && have <= first_declared
-                || have
-                    .checked_sub(need)
-                    .is_some_and(|first| first < first_declared);
             assert!(
-                need <= bars && !undeclared,
+                self.is_declared(symbol, have, need, bars),
                 "`{name}` is declared with its last {bars} bars and more were needed"
             );
         }
@@ -311,6 +305,18 @@ impl AsOf<'_> {
             return Err(Error::insufficient_history(name, need, have));
         }
         Ok(have)
+    }
+
+    /// Whether the last `need` of the first `have` closes are among the last
+    /// `bars` as of the session under evaluation.
+    fn is_declared(&self, symbol: SymbolHandle, have: u32, need: u32, bars: u32) -> bool {
+        let all = count(self.seen(symbol, self.session));
+        let first_declared = all.saturating_sub(bars);
+        let undeclared = have > 0 && have <= first_declared
+            || have
+                .checked_sub(need)
+                .is_some_and(|first| first < first_declared);
+        need <= bars && !undeclared
     }
 
     /// How many of a symbol's last bars are declared; `None` means all.
@@ -407,9 +413,7 @@ impl Market for AsOf<'_> {
 
     fn value(&self, series: Series, session: Session) -> Result<f64> {
         let opened = self.market.series.borrow();
-        let OpenedSeries { symbol, values } = opened
-            .get(series.0 as usize)
-            .unwrap_or_else(|| panic!("{series:?} was never handed out"));
+        let OpenedSeries { symbol, values } = opened_series(&opened, series);
         let name = &self.history(*symbol).name;
         let have = self.check(*symbol, session, values.specification().need())?;
         values.at(have).map_err(|error| match error {
@@ -420,6 +424,21 @@ impl Market for AsOf<'_> {
                 Error::non_finite(format!("{specification} of `{name}`"))
             }
         })
+    }
+
+    fn values(&self, series: &[Series], session: Session) -> Vec<f64> {
+        let opened = self.market.series.borrow();
+        let value = |series: &Series| {
+            let OpenedSeries { symbol, values } = opened_series(&opened, *series);
+            let have = count(self.seen(*symbol, session));
+            let need = values.specification().need();
+            let declared = self.declared(&self.history(*symbol).name);
+            if declared.is_some_and(|bars| !self.is_declared(*symbol, have, need, bars)) {
+                return f64::NAN;
+            }
+            values.at(have).unwrap_or(f64::NAN)
+        };
+        series.iter().map(value).collect()
     }
 
     fn explanation_wanted(&self) -> bool {
@@ -478,6 +497,12 @@ impl Market for AsOf<'_> {
             text: text.to_owned(),
         });
     }
+}
+
+fn opened_series(opened: &[OpenedSeries], series: Series) -> &OpenedSeries {
+    opened
+        .get(series.0 as usize)
+        .unwrap_or_else(|| panic!("{series:?} was never handed out"))
 }
 
 /// Symbols are spelt in upper case, with `.` between share classes.
