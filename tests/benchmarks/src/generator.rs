@@ -143,12 +143,12 @@ impl Generator {
                 condition: self.condition(),
                 branches: [(); 2].map(|()| self.random.usize(sources.clone())),
             },
-            ..70 => Form::Filter {
+            55..70 => Form::Filter {
                 head: self.filter(),
                 candidates: self.some(2..=4, &sources),
             },
-            ..85 => Form::Equal(self.some(2..=3, &sources)),
-            ..95 => {
+            70..85 => Form::Equal(self.some(2..=3, &sources)),
+            85..95 => {
                 let parts = self.some(2..=3, &sources).into_iter();
                 let share = |part| (10 * self.random.u32(1..10), part);
                 Form::Specified(parts.map(share).collect())
@@ -189,13 +189,13 @@ impl Generator {
                 let (window, level) = (self.pick(&[5, 10, 14, 20]), self.pick(&[30, 50, 70, 79]));
                 format!("(> (rsi \"{symbol}\" {{:window {window}}}) {level})")
             }
-            ..70 => {
+            50..70 => {
                 let window = self.pick(&[20, 50, 200]);
                 format!(
                     "(> (current-price \"{symbol}\") (moving-average-price \"{symbol}\" {{:window {window}}}))"
                 )
             }
-            ..85 => {
+            70..85 => {
                 let (window, level) = (self.pick(&[5, 10, 20, 60]), self.pick(&[-5, -2, 0, 2]));
                 format!("(< (cumulative-return \"{symbol}\" {{:window {window}}}) {level})")
             }
