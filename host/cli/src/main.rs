@@ -14,13 +14,15 @@
     reason = "printing is what a command line is for"
 )]
 
+#[macro_use]
+mod output;
+
 mod arguments;
 mod commands;
 mod failure;
 mod machine;
 mod notifier;
 mod ordered;
-mod output;
 mod project;
 mod reasons;
 mod refusal;

@@ -1,12 +1,34 @@
 //! What a person reads: aligned columns, and the log on stderr.
 
+/// As that of `std`, which would panic where stdout cannot be written, be it
+/// that the disk is full.
+macro_rules! print {
+    ($($text:tt)*) => { $crate::output::write(format_args!($($text)*)) };
+}
+
+/// As that of `std`; see [`print`].
+macro_rules! println {
+    () => { print!("\n") };
+    ($($text:tt)*) => { print!("{}\n", format_args!($($text)*)) };
+}
+
 use alchemiser_events::Decimal;
 use comfy_table::CellAlignment;
 use comfy_table::presets::NOTHING;
 use rust_decimal::RoundingStrategy;
 use std::fmt::Display;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use tracing_subscriber::EnvFilter;
+
+/// Writes to stdout. Where that fails nobody can be told anything more, so the
+/// program ends; what it had begun is taken up by the next one, as after a
+/// kill.
+pub fn write(text: std::fmt::Arguments<'_>) {
+    if let Err(error) = std::io::stdout().lock().write_fmt(text) {
+        eprintln!("error: stdout: {error}");
+        std::process::exit(1);
+    }
+}
 
 /// Starts the log. `ALCHEMISER_LOG` takes a filter such as
 /// `alchemiser_worker=debug`; `-v` and `-vv` are short for the usual ones.

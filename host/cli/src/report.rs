@@ -37,12 +37,18 @@ impl Report {
         })
     }
 
-    /// Why the workflow failed, if it did.
+    /// Why the workflow failed, if it did. One that was redriven may have
+    /// failed before, and not have in the end.
     pub fn failure(&self) -> Option<&WorkflowFailed> {
-        payloads(&self.events).find_map(|payload| match payload {
-            Payload::WorkflowFailed(failed) => Some(failed),
-            _ => None,
-        })
+        if self.completed() {
+            return None;
+        }
+        payloads(&self.events)
+            .filter_map(|payload| match payload {
+                Payload::WorkflowFailed(failed) => Some(failed),
+                _ => None,
+            })
+            .last()
     }
 
     /// Prints all of it.

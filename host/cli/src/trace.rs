@@ -100,12 +100,15 @@ fn draw(
     }
 }
 
-/// `strategy 12.3 ms`, and whatever is out of the ordinary.
+/// `strategy 12.3 ms, waited 0.4 ms`, and whatever is out of the ordinary.
 fn delivery(delivery: &DeliveryRecord) -> String {
     let mut text = format!("{:<12}", delivery.target.as_str());
     match delivery.run() {
         Some(run) => text.push_str(&format!(" {:>8.1} ms", milliseconds(run))),
         None => text.push_str(&format!(" {}", delivery.state)),
+    }
+    if let Some(wait) = delivery.wait() {
+        text.push_str(&format!(", waited {:.1} ms", milliseconds(wait)));
     }
     if delivery.attempts > 1 {
         text.push_str(&format!(", attempt {}", delivery.attempts));

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -70,6 +71,18 @@ impl Alchemiser {
         // Whoever has seen enough may close it.
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
+        finish(child, format!("{command:?}"))
+    }
+
+    /// Runs it to its end with this for stdout.
+    pub fn call_into<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        stdout: File,
+    ) -> Finished {
+        let mut command = self.command(arguments);
+        let child = command.stdout(stdout).stderr(Stdio::piped());
+        let child = child.spawn().expect("the binary can be executed");
         finish(child, format!("{command:?}"))
     }
 

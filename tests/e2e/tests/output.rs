@@ -384,3 +384,28 @@ fn the_readme_names_settings_that_exist() {
     let _ = alchemiser.call(["rules", "check"]).exits(0);
     assert!(settings > 20, "{settings}");
 }
+
+/// A disk that is full ends the program with a message, and nothing is lost.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told() {
+    let full = || {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        full.unwrap()
+    };
+    let alchemiser = Alchemiser::shipped();
+    let state = State::new();
+    let run = state.arguments(["run", "--date", "2022-12-28", "--json"]);
+    let commands = [
+        run.map(str::to_owned).collect(),
+        vec!["rules".to_owned(), "check".to_owned()],
+        vec!["plugin".to_owned(), "list".to_owned()],
+    ];
+    for command in commands {
+        let done = alchemiser.call_into(&command, full()).exits(1);
+        assert!(done.stderr.starts_with("error: stdout: "), "{done:#?}");
+        assert!(!done.stderr.contains("panicked"), "{done:#?}");
+    }
+    let again = state.run(&alchemiser, "2022-12-28").exits(0).line();
+    assert_eq!(again["state"], "completed");
+}

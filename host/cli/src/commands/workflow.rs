@@ -35,14 +35,22 @@ pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
                         ),
                     )
                 })?;
+            let (created_at, changed_at) = (record.created_at, record.changed_at);
+            let took = changed_at.milliseconds_since(created_at);
             let headline = format!(
-                "{correlation}: session {}, {}",
+                "{correlation}: session {}, {} {:.1} s after its start at {}",
                 record.workflow.session(),
-                record.workflow.state
+                record.workflow.state,
+                took as f64 / 1e3,
+                created_at
             );
             let report = Report::new(record, &queries).map_err(store)?;
             if arguments.json {
-                println!("{}", report.json());
+                // Not among what a run says, which is the same for equal runs.
+                let mut object = report.json();
+                object["created_at"] = json!(created_at);
+                object["changed_at"] = json!(changed_at);
+                println!("{object}");
             } else {
                 println!("{headline}");
                 report.print();
