@@ -4,6 +4,7 @@ use alchemiser_rules::{Mistake, PatternError, RoutesError};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
+use std::ops::Range;
 
 /// Every mistake of a text, in its order.
 #[derive(Debug)]
@@ -26,11 +27,10 @@ impl Refusal {
 
     /// A pattern that was refused, read from a file or the like.
     pub fn of_pattern(text: &str, file: &str, error: PatternError) -> Self {
-        let mistakes = error.mistakes.into_iter();
         Self {
             class: "PatternError",
             text: text.to_owned(),
-            mistakes: mistakes.map(|mistake| mistake.within(text, file)).collect(),
+            mistakes: error.within(text, file),
         }
     }
 
@@ -57,12 +57,15 @@ impl Refusal {
             .iter()
             .map(|mistake| {
                 let subject = mistake.subject();
-                let place = AnnotationKind::Primary.span(mistake.span.clone());
+                let lines = lines(&self.text, &mistake.span);
+                let span = mistake.span.start - lines.start..mistake.span.end - lines.start;
+                let place = AnnotationKind::Primary.span(span);
                 let place = match subject.as_str() {
                     "" => place,
                     subject => place.label(subject),
                 };
-                let snippet = Snippet::source(&self.text)
+                let snippet = Snippet::source(&self.text[lines])
+                    .line_start(mistake.line)
                     .path(&mistake.file)
                     .annotation(place);
                 let error = Level::ERROR
@@ -74,6 +77,14 @@ impl Refusal {
             .collect();
         reports.join("\n\n")
     }
+}
+
+/// The lines that a place is on. A snippet of them alone is made in no more time
+/// at the end of a long text than at its beginning.
+fn lines(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[span.end..].find('\n');
+    start..end.map_or(text.len(), |newline| span.end + newline)
 }
 
 fn object(class: &str, mistake: &Mistake) -> Value {

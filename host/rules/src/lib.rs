@@ -19,6 +19,7 @@ mod case;
 mod check;
 mod event;
 mod json;
+mod lines;
 mod matcher;
 mod mistake;
 mod name;

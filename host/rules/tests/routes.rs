@@ -1,7 +1,7 @@
 //! Reading `routes.toml`, and the deliveries that follow from it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alchemiser_rules::{Routes, RuleName, TargetKind, TargetName};
 use serde_json::{Value, json};
@@ -344,4 +344,29 @@ fn each_rule_has_a_verdict() {
             "all matches; the archive is the log, nothing is delivered",
         ]
     );
+}
+
+/// What a file costs grows with its length and no faster: each rule and each
+/// mistake has a line, and none is counted from the beginning.
+#[test]
+fn a_long_file_is_read_in_time() {
+    let rules = |count: usize, target: &str| -> String {
+        let rule = |index| {
+            format!("[[rule]]\nname = \"r{index}\"\ntarget = \"{target}\"\npattern.a = [{index}]\n")
+        };
+        let rules: String = (0..count).map(rule).collect();
+        format!("targets.t.kind = \"handler\"\n{rules}")
+    };
+    let time = |text: &str| {
+        let fastest = (0..3).map(|_| {
+            let start = Instant::now();
+            let _ = Routes::parse(text, "routes.toml");
+            start.elapsed()
+        });
+        fastest.min().unwrap()
+    };
+    for target in ["t", "u"] {
+        let (short, long) = (time(&rules(1_000, target)), time(&rules(16_000, target)));
+        assert!(long < short * 64, "{short:?} and {long:?}");
+    }
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::form::{Value, of};
-use crate::mistake::{Entry, EntryKind, Mistake, line_and_column};
+use crate::lines::Lines;
+use crate::mistake::{Entry, EntryKind, Mistake};
 
 /// The values of environment variables.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -13,6 +14,7 @@ pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Collects mistakes on a walk through the file.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
+    lines: Lines<'a>,
     pub(super) file_name: &'a str,
     pub(super) environment: Environment<'a>,
     /// The rule, schedule or test in hand.
@@ -26,6 +28,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, file_name: &'a str, environment: Environment<'a>) -> Self {
         Self {
             text,
+            lines: Lines::of(text),
             file_name,
             environment,
             entry: None,
@@ -36,7 +39,7 @@ impl<'a> Reader<'a> {
 
     /// The line of a place, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        line_and_column(self.text, span.start).0
+        self.lines.line(span.start)
     }
 
     /// Does something one key further down.
@@ -160,11 +163,10 @@ impl<'a> Reader<'a> {
         advice: impl Into<String>,
     ) {
         let field = (!self.path.is_empty()).then(|| self.path.join("."));
-        let (line, column) = line_and_column(self.text, span.start);
         self.mistakes.push(Mistake {
             file: self.file_name.to_owned(),
-            line,
-            column,
+            line: self.lines.line(span.start),
+            column: self.lines.column(span.start),
             span,
             entry: self.entry.clone(),
             field,
