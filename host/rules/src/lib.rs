@@ -17,6 +17,7 @@
 
 mod case;
 mod check;
+mod envelope;
 mod event;
 mod json;
 mod lines;
