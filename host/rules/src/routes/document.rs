@@ -148,6 +148,10 @@ impl Word for String {
     fn parse(text: &str) -> Result<Self, Complaint> {
         Ok(text.to_owned())
     }
+
+    fn schema() -> Json {
+        json!({"type": "string", "not": {"pattern": r"\$\{"}})
+    }
 }
 
 impl Word for TargetKind {
@@ -205,7 +209,10 @@ impl Form for Expression {
     fn schema() -> Json {
         json!({
             "type": "string",
-            "pattern": "^(cron|rate)\\(.+\\)$",
+            "pattern": concat!(
+                r"^(cron\(.+\)|rate\(\s*(0*1\s+(minute|hour|day)|",
+                r"0*([2-9]|[1-9][0-9]+)\s+(minutes|hours|days))\s*\))$"
+            ),
             "examples": [
                 "cron(35 9 ? * MON-FRI *)", "cron(0 18 LW * ? *)", "rate(5 minutes)", "rate(1 day)"
             ],
@@ -245,9 +252,12 @@ impl Form for Pattern {
     }
 
     fn schema() -> Json {
-        json!({"anyOf": [{"$ref": "#/$defs/pattern"}, {"type": "string"}]})
+        json!({"anyOf": [{"$ref": "#/$defs/pattern"}, {"type": "string", "pattern": OBJECT}]})
     }
 }
+
+/// How the text of a JSON object begins, as a regular expression.
+const OBJECT: &str = r"^\s*\{";
 
 /// A JSON object: a table, or JSON in a string.
 #[derive(Debug)]
@@ -285,7 +295,7 @@ impl Form for JsonObject {
     }
 
     fn schema() -> Json {
-        json!({"type": ["object", "string"]})
+        json!({"anyOf": [{"type": "object"}, {"type": "string", "pattern": OBJECT}]})
     }
 }
 
@@ -343,7 +353,7 @@ impl Form for TestEvent {
     }
 
     fn schema() -> Json {
-        json!({"type": ["object", "string"]})
+        json!({"anyOf": [{"type": "object"}, {"type": "string", "pattern": r#"^\s*[^\s\["]"#}]})
     }
 }
 
