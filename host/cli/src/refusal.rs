@@ -26,11 +26,10 @@ impl Refusal {
 
     /// A pattern that was refused, read from a file or the like.
     pub fn of_pattern(text: &str, file: &str, error: PatternError) -> Self {
-        let mistakes = error.mistakes.into_iter();
         Self {
             class: "PatternError",
             text: text.to_owned(),
-            mistakes: mistakes.map(|mistake| mistake.within(text, file)).collect(),
+            mistakes: error.within(text, file),
         }
     }
 

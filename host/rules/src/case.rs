@@ -10,8 +10,8 @@ use crate::event::EventError;
 use crate::matcher::{Explanation, Mismatch};
 use crate::name::{RuleName, TargetName};
 use crate::pattern::{Pattern, PatternError};
-use crate::routes::{Routes, TestEvent};
-use alchemiser_suggest::with_advice;
+use crate::routes::{Routes, TargetKind, TestEvent};
+use alchemiser_suggest::{instead_of, with_advice};
 
 /// One test case.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,9 +52,20 @@ pub enum Expected {
 /// Why a line is no test case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
+    /// It is no JSON object.
+    #[error("a case is a JSON object in one line")]
+    NotAnObject,
     /// It is not the JSON of one.
     #[error("{0}")]
     Form(String),
+    /// It names something of the routes that they do not have.
+    #[error("{message}; {advice}")]
+    Unknown {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        advice: String,
+    },
     /// It has neither what a pattern nor what the routes must do.
     #[error(
         "a case has `pattern`, `event` and `match`, or `pattern` and `invalid`, or `event` and \
@@ -89,17 +100,21 @@ impl Case {
     /// - `pattern` and `"invalid": true`: the pattern must be refused;
     /// - `event`, `targets` and perhaps `rules`: what the routes do.
     ///
-    /// An event in quotes is a path, or JSON text. A case without a name bears
+    /// A pattern may also be JSON text in quotes; an event in quotes is that, or
+    /// a path. A case without a name bears
     /// the number of its line.
     ///
     /// # Errors
     ///
     /// A line that is none of these.
     pub fn parse(line: &str, number: usize) -> Result<Self, CaseError> {
+        if !line.trim_start().starts_with('{') {
+            return Err(CaseError::NotAnObject);
+        }
         let line: Line<'_> = serde_json::from_str(line)
             .map_err(|error| CaseError::Form(with_advice(&error.to_string())))?;
         let event = line.event.map(event_of).transpose()?;
-        let pattern = line.pattern.map(|pattern| pattern.get().to_owned());
+        let pattern = line.pattern.map(text_of).transpose()?;
         let expected = match (pattern, &event, line.matches, line.invalid, line.targets) {
             (Some(pattern), Some(_), Some(matches), false, None) => {
                 Expected::Verdict { pattern, matches }
@@ -116,6 +131,45 @@ impl Case {
             event,
             expected,
         })
+    }
+
+    /// Whether the routes decide what comes of it.
+    #[must_use]
+    pub fn is_of_routes(&self) -> bool {
+        matches!(self.expected, Expected::Deliveries { .. })
+    }
+
+    /// Checks that the routes have the targets and the rules that it names.
+    ///
+    /// # Errors
+    ///
+    /// The first that they do not have.
+    pub fn check(&self, routes: &Routes) -> Result<(), CaseError> {
+        let Expected::Deliveries { targets, rules } = &self.expected else {
+            return Ok(());
+        };
+        for target in targets {
+            match routes.target_kind(target) {
+                Some(TargetKind::Handler) => {}
+                Some(TargetKind::Log | TargetKind::Command) => {
+                    return Err(CaseError::Unknown {
+                        message: format!("no event is delivered to `{target}` by the worker"),
+                        advice: "name handlers in `targets`".to_owned(),
+                    });
+                }
+                None => {
+                    let known = routes.targets().map(|(name, _)| name.as_str());
+                    return Err(unknown("target", target.as_str(), known));
+                }
+            }
+        }
+        for rule in rules.iter().flatten() {
+            if routes.rule(rule).is_none() {
+                let known = routes.rules().iter().map(|rule| rule.name.as_str());
+                return Err(unknown("rule", rule.as_str(), known));
+            }
+        }
+        Ok(())
     }
 
     /// Runs it. `event` is the text of the event, where it has one.
@@ -145,13 +199,28 @@ impl Case {
 }
 
 fn event_of(raw: &RawValue) -> Result<TestEvent, CaseError> {
+    let text = text_of(raw)?;
+    Ok(if raw.get().starts_with('"') {
+        TestEvent::of_text(&text)
+    } else {
+        TestEvent::Json(text)
+    })
+}
+
+/// JSON as it is, or what is within its quotes.
+fn text_of(raw: &RawValue) -> Result<String, CaseError> {
     let text = raw.get();
     if !text.starts_with('"') {
-        return Ok(TestEvent::Json(text.to_owned()));
+        return Ok(text.to_owned());
     }
-    let text: String =
-        serde_json::from_str(text).map_err(|error| CaseError::Form(error.to_string()))?;
-    Ok(TestEvent::of_text(&text))
+    serde_json::from_str(text).map_err(|error| CaseError::Form(error.to_string()))
+}
+
+fn unknown<'known>(what: &str, name: &str, known: impl Iterator<Item = &'known str>) -> CaseError {
+    CaseError::Unknown {
+        message: format!("there is no {what} `{name}`"),
+        advice: instead_of(name, &known.collect::<Vec<_>>()),
+    }
 }
 
 fn deliveries(

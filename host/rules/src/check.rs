@@ -6,22 +6,9 @@ use std::fmt;
 
 use alchemiser_suggest as suggest;
 
+use crate::envelope::{self, Values};
 use crate::name::{RuleName, TargetName};
 use crate::routes::{Routes, Rule, TargetKind};
-
-/// The fields of every event that EventBridge delivers.
-const ENVELOPE: [&str; 10] = [
-    "version",
-    "id",
-    "detail-type",
-    "source",
-    "account",
-    "time",
-    "region",
-    "resources",
-    "detail",
-    "replay-name",
-];
 
 /// A kind of event: who publishes it, and its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -205,7 +192,7 @@ impl fmt::Display for Finding {
             Self::UnknownField { rule, field } => write!(
                 formatter,
                 "{rule} names the field `{field}`, which no event has; {}",
-                suggest::instead_of(field, &ENVELOPE)
+                suggest::instead_of(field, &envelope::FIELDS)
             ),
             Self::UnknownSource { rule, source } => write!(
                 formatter,
@@ -314,7 +301,7 @@ pub fn narrowings<'routes>(
         for rule in senders {
             let paths = rule.pattern.paths().into_iter();
             let fields: Vec<&str> = paths
-                .filter(|path| !matches!(*path, "source" | "detail-type"))
+                .filter(|path| !matches!(envelope::values(&step.input, path), Values::Text(_)))
                 .collect();
             if fields.is_empty() {
                 return Vec::new();
@@ -348,24 +335,22 @@ fn check_rule(
     let named: BTreeSet<&str> = paths.map(top_level).collect();
     let unknown_fields = named
         .into_iter()
-        .filter(|field| !ENVELOPE.contains(field))
+        .filter(|field| !envelope::FIELDS.contains(field))
         .map(|field| Finding::UnknownField {
             rule: Place::of(rule),
             field: field.to_owned(),
         });
-    findings.extend(unknown_fields);
-
-    let unknown_sources: Vec<Finding> = rule
+    let unknown_sources = rule
         .pattern
         .sources()
         .filter(|(_, means)| !published.iter().any(|event| means(&event.source)))
         .map(|(source, _)| Finding::UnknownSource {
             rule: Place::of(rule),
             source,
-        })
-        .collect();
-    let explained = !unknown_sources.is_empty();
-    findings.extend(unknown_sources);
+        });
+    let before = findings.len();
+    findings.extend(unknown_fields.chain(unknown_sources));
+    let explained = findings.len() > before;
     if !explained && !published.iter().any(|event| sends(rule, event)) {
         findings.push(Finding::NeverMatches {
             rule: Place::of(rule),
@@ -483,7 +468,7 @@ fn way_back<'flow>(
 }
 
 fn sends(rule: &Rule, event: &EventKind) -> bool {
-    rule.pattern.admits(&event.source, &event.detail_type)
+    rule.pattern.admits(|path| envelope::values(event, path))
 }
 
 /// The field of the envelope that a path begins with.

@@ -1,6 +1,7 @@
-//! What can be wrong with an event.
+//! Whether an event can be matched, and what can be wrong with it.
 
 use crate::json::{Problem, SyntaxError};
+use crate::matcher::{RuleSet, Scratch};
 
 /// Why an event was not matched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +32,19 @@ pub enum EventError {
     /// rules at once.
     #[error("the event's arrays can be combined in too many ways to tell what matches")]
     TooManyCombinations,
+}
+
+/// Checks that an event can be matched: that it is a JSON object, however deep
+/// within the limit of 1,000, and whatever its numbers and surrogates are.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_event(event: &[u8]) -> Result<(), EventError> {
+    let nothing_asked = RuleSet::<()>::new();
+    nothing_asked
+        .matching(event, &mut Scratch::default())
+        .map(drop)
 }
 
 impl From<SyntaxError> for EventError {

@@ -17,8 +17,10 @@
 
 mod case;
 mod check;
+mod envelope;
 mod event;
 mod json;
+mod lines;
 mod matcher;
 mod mistake;
 mod name;
@@ -27,11 +29,12 @@ mod routes;
 
 pub use case::{Case, CaseError, Expected, Failure, Verdict};
 pub use check::{EventKind, Finding, Flow, Narrowing, Place, Step, check, narrowings};
-pub use event::EventError;
+pub use event::{EventError, check_event};
 pub use matcher::{Explanation, Mismatch, Reason, RuleSet, Scratch};
 pub use mistake::{Entry, EntryKind, Mistake, RoutesError};
 pub use name::{BusName, BusNameError, NameError, RuleName, ScheduleName, TargetName};
 pub use pattern::{Pattern, PatternError, PatternLimits, PatternMistake};
 pub use routes::{
-    Delivery, RetryPolicy, RouteTest, Routes, Rule, Schedule, TargetKind, TestEvent, schema,
+    Delivery, RetryPolicy, RouteTest, Routes, Rule, Schedule, Surroundings, TargetKind, TestEvent,
+    is_json, schema,
 };

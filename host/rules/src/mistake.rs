@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::pattern::PatternMistake;
+use crate::lines::Lines;
+use crate::pattern::PatternError;
 
 /// One mistake, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,21 +27,25 @@ pub struct Mistake {
     pub advice: String,
 }
 
-impl PatternMistake {
-    /// The mistake in a text of its own: the pattern's, from a file or the like.
+impl PatternError {
+    /// The mistakes in a text of its own: the pattern's, from a file or the
+    /// like.
     #[must_use]
-    pub fn within(self, text: &str, file: &str) -> Mistake {
-        let (line, column) = line_and_column(text, self.span.start);
-        Mistake {
-            file: file.to_owned(),
-            line,
-            column,
-            span: self.span,
-            entry: None,
-            field: Some(self.field).filter(|field| !field.is_empty()),
-            message: self.message,
-            advice: self.advice,
-        }
+    pub fn within(self, text: &str, file: &str) -> Vec<Mistake> {
+        let lines = Lines::of(text);
+        let mistakes = self.mistakes.into_iter();
+        mistakes
+            .map(|mistake| Mistake {
+                file: file.to_owned(),
+                line: lines.line(mistake.span.start),
+                column: lines.column(mistake.span.start),
+                span: mistake.span,
+                entry: None,
+                field: Some(mistake.field).filter(|field| !field.is_empty()),
+                message: mistake.message,
+                advice: mistake.advice,
+            })
+            .collect()
     }
 }
 
@@ -113,13 +118,4 @@ impl fmt::Display for Mistake {
 pub struct RoutesError {
     /// The mistakes.
     pub mistakes: Vec<Mistake>,
-}
-
-/// Line and column of a byte offset, both from 1, the column in characters.
-pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.matches('\n').count() + 1;
-    let column = before[line_start..].chars().count() + 1;
-    (line, column)
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::envelope::Values;
 pub(crate) use address::{network, parse as parse_address};
 pub(crate) use case::{AnyCase, fold};
 pub(crate) use number::{Number, comparable};
@@ -156,18 +157,13 @@ impl Pattern {
         &self.alternatives
     }
 
-    /// Whether some event of this source and type can match, whatever its
-    /// other fields are. It may say so of one that none can, never the reverse.
-    #[must_use]
-    pub fn admits(&self, source: &str, detail_type: &str) -> bool {
-        let envelope = [("source", source), ("detail-type", detail_type)];
+    /// Whether some event can match that has such values as are said of each
+    /// path. It may say so where none can, never the reverse.
+    pub(crate) fn admits<'event>(&self, values: impl Fn(&str) -> Values<'event>) -> bool {
         self.alternatives.iter().any(|alternative| {
-            envelope.into_iter().all(|(path, text)| {
-                let field = alternative.fields.iter().find(|field| &*field.path == path);
-                field.is_none_or(|field| {
-                    let value = Scalar::String(text.as_bytes());
-                    field.tests.iter().any(|test| test.holds(value))
-                })
+            alternative.fields.iter().all(|field| {
+                let values = values(&field.path);
+                field.tests.iter().any(|test| test.admits(values))
             })
         })
     }
@@ -178,16 +174,16 @@ impl Pattern {
         fields.map(|field| &*field.path).collect()
     }
 
-    /// What is asked of `source`, each with the question whether a given
+    /// The sources that are asked for, each with the question whether a given
     /// source is meant by it; for the person, as far as possible as it is
-    /// written.
+    /// written. What no source can be is not asked for as one.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (String, impl Fn(&str) -> bool)> {
         let mut tests: Vec<&Test> = Vec::new();
         let fields = self.alternatives.iter().flat_map(|one| &one.fields);
         for field in fields.filter(|field| &*field.path == "source") {
             for test in field.tests.iter() {
                 // `$or` repeats what is asked beside it.
-                if !tests.contains(&test) {
+                if test.admits(Values::SomeText) && !tests.contains(&test) {
                     tests.push(test);
                 }
             }

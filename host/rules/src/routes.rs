@@ -3,13 +3,14 @@
 mod document;
 mod form;
 mod interpolation;
+mod quoted;
 mod read;
 mod reader;
 mod schema;
 mod syntax;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alchemiser_schedule::{Expression, Zone};
@@ -128,6 +129,34 @@ pub struct RouteTest {
     pub line: usize,
 }
 
+/// What a `routes.toml` refers to.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The values of environment variables.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads the file of a test's event, by the path that the test names; an
+    /// error says why it cannot. Without this the files are not looked at:
+    /// that a test cannot be run is no reason not to follow the rules.
+    pub event_file: Option<&'a dyn Fn(&Path) -> Result<Vec<u8>, String>>,
+}
+
+impl Default for Surroundings<'_> {
+    /// An empty environment, and no files.
+    fn default() -> Self {
+        Self {
+            environment: &|_| None,
+            event_file: None,
+        }
+    }
+}
+
+/// Whether a text is meant as JSON, rather than as the name of a file.
+#[must_use]
+pub fn is_json(text: &str) -> bool {
+    let text = text.trim_start();
+    text.is_empty() || text.starts_with(['{', '[', '"'])
+}
+
 /// The event of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TestEvent {
@@ -142,7 +171,7 @@ impl TestEvent {
     /// An event written as text: JSON, or else a path.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        if text.trim_start().starts_with('{') {
+        if is_json(text) {
             Self::Json(text.to_owned())
         } else {
             Self::File(text.into())
@@ -172,8 +201,8 @@ pub struct Delivery<'routes> {
     pub rule: &'routes Rule,
 }
 
-/// A `routes.toml` without mistakes.
-#[derive(Clone, Debug)]
+/// A `routes.toml` without mistakes; by default one that sends nothing.
+#[derive(Clone, Debug, Default)]
 pub struct Routes {
     bus: BusName,
     targets: BTreeMap<TargetName, TargetKind>,
@@ -227,19 +256,19 @@ impl Routes {
         }
     }
 
-    /// Reads the text of a `routes.toml` as in an empty environment;
-    /// `file_name` is for the messages.
+    /// Reads the text of a `routes.toml` in an empty environment; `file_name`
+    /// is for the messages. The files that its tests name are not looked at.
     ///
     /// # Errors
     ///
     /// Every mistake in the file, each with its place, rule, field and what to
     /// do.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, RoutesError> {
-        Self::parse_in(text, file_name, |_| None)
+        Self::parse_in(text, file_name, Surroundings::default())
     }
 
-    /// Reads the text of a `routes.toml`, with variables of the environment
-    /// where the file asks for them; `file_name` is for the messages.
+    /// Reads the text of a `routes.toml` with what it refers to; `file_name` is
+    /// for the messages.
     ///
     /// # Errors
     ///
@@ -247,9 +276,9 @@ impl Routes {
     pub fn parse_in(
         text: &str,
         file_name: &str,
-        environment: impl Fn(&str) -> Option<String>,
+        surroundings: Surroundings<'_>,
     ) -> Result<Self, RoutesError> {
-        read::parse(text, file_name, &environment)
+        read::parse(text, file_name, surroundings)
     }
 
     /// The bus on which the worker publishes.

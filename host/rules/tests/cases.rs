@@ -68,6 +68,10 @@ fn cases_pass_or_say_why_not() {
         ),
         (r#"{"event": "{\"a\": 3}", "targets": []}"#, ""),
         (
+            r#"{"pattern": "{\"a\": [1]}", "event": {"a": 1}, "match": true}"#,
+            "",
+        ),
+        (
             r#"{"event": {"a": 2, "b": "y"}, "targets": ["two"]}"#,
             "`two` should get it and does not\n\
              rule `twos`, which sends to `two`, does not match: \
@@ -105,7 +109,9 @@ fn an_event_in_quotes_may_be_a_path() {
 #[test]
 fn lines_that_are_no_cases_are_refused() {
     for (line, message) in [
-        ("", "EOF while parsing"),
+        ("", "a case is a JSON object"),
+        ("[]", "a case is a JSON object"),
+        ("{", "EOF while parsing"),
         ("{}", "a case has `pattern`, `event` and `match`"),
         (r#"{"pattern": {"a": [1]}, "event": {}}"#, "a case has"),
         (r#"{"event": {}, "target": []}"#, "did you mean `targets`?"),
@@ -116,5 +122,29 @@ fn lines_that_are_no_cases_are_refused() {
     ] {
         let error = Case::parse(line, 1).unwrap_err().to_string();
         assert!(error.contains(message), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_case_may_name_only_what_the_routes_have() {
+    for (line, message) in [
+        (r#"{"event": {}, "targets": ["two"], "rules": ["all"]}"#, ""),
+        (r#"{"pattern": {"a": []}, "invalid": true}"#, ""),
+        (
+            r#"{"event": {}, "targets": ["too"]}"#,
+            "there is no target `too`; did you mean `two`?",
+        ),
+        (
+            r#"{"event": {}, "targets": ["log"]}"#,
+            "no event is delivered to `log` by the worker; name handlers in `targets`",
+        ),
+        (
+            r#"{"event": {}, "targets": [], "rules": ["one"]}"#,
+            "there is no rule `one`; did you mean `ones`?",
+        ),
+    ] {
+        let checked = Case::parse(line, 1).unwrap().check(&routes());
+        let told = checked.map_or_else(|error| error.to_string(), |()| String::new());
+        assert_eq!(told, message, "{line}");
     }
 }

@@ -252,3 +252,49 @@ fn rules_that_send_only_some_events_are_told() {
     );
     assert_eq!(told(&patterns(&[narrow, "source = [\"x\"]"])), [""; 0]);
 }
+
+/// Patterns of which no event can be what they ask, whoever publishes it.
+#[test]
+fn a_rule_that_asks_for_what_no_event_has_never_matches() {
+    let flow = flow("x/Go", "", &["x/Go a:"]);
+    let never = [
+        "version = [0]",
+        "version = [\"1\"]",
+        "source = [{ exists = false }]",
+        "source = [0]",
+        "id = [{ exists = false }]",
+        "time = [{ numeric = [\">\", 0] }]",
+        "account = [5, true]",
+        "detail = [\"x\"]",
+        "detail = [{ exists = true }]",
+        "resources = [1]",
+        "replay-name = [7]",
+        "source.x = [\"x\"]",
+        "\"source.x\" = [\"x\"]",
+        "region = { x = [{ anything-but = [\"x\"] }] }",
+        "\"$or\" = [{ id = [1] }, { detail-type = [\"Stop\"] }]",
+    ];
+    let sometimes = [
+        "version = [\"0\"]",
+        "id = [{ prefix = \"go-\" }, 1]",
+        "resources = [{ exists = true }]",
+        "replay-name = [{ exists = false }]",
+        "replay-name = [\"again\"]",
+        "detail = [{ exists = false }]",
+        "detail = { a = [1, { exists = false }] }",
+        "source.x = [\"x\", { exists = false }]",
+        "\"$or\" = [{ id = [1] }, { detail-type = [\"Go\"] }]",
+    ];
+    for pattern in never {
+        assert_eq!(
+            found(&patterns(&["detail-type = [\"Go\"]", pattern]), &flow),
+            ["line 6: rule `1` matches no event that anybody publishes"],
+            "{pattern}"
+        );
+    }
+    for pattern in sometimes {
+        assert_eq!(found(&patterns(&[pattern]), &flow), [""; 0], "{pattern}");
+    }
+    // What asks for nothing that is not so anyway leaves no event out.
+    assert_eq!(narrowings(&patterns(&["version = [\"0\"]"]), &flow), []);
+}

@@ -183,8 +183,8 @@ fn every_mistake_is_told_with_its_place() {
         [
             ("a", "[\">\",5,\"<\",0]"),
             ("b.c", "[]"),
-            ("$or.prefix", "[1]"),
-            ("$or.d", "\"x\""),
+            ("$or.prefix", "\"prefix\""),
+            ("$or.d", "\"sufix\""),
         ]
     );
     for (text, offset) in [

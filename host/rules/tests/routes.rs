@@ -1,9 +1,9 @@
 //! Reading `routes.toml`, and the deliveries that follow from it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use alchemiser_rules::{Routes, RuleName, TargetKind, TargetName};
+use alchemiser_rules::{Case, Routes, RuleName, Surroundings, TargetKind, TargetName, TestEvent};
 use serde_json::{Value, json};
 
 const SHIPPED: &str = include_str!("../../../routes.toml");
@@ -236,6 +236,9 @@ fn mistakes_are_reported_all_at_once() {
         ),
         ("nothing", ""),
         ("not_a_list", "targets = 3\n[rule]\nname = \"x\"\n"),
+        ("no_list", "targets.t.kind = \"log\"\nrule = 3\n"),
+        ("byte_order_mark", "\u{feff}targets = 3\nrule = []\n"),
+        ("strings", include_str!("mistakes/strings.toml")),
     ];
     for (name, text) in files {
         let environment = |name: &str| match name {
@@ -243,7 +246,15 @@ fn mistakes_are_reported_all_at_once() {
             "ZONE" => Some("Europe/Londn".to_owned()),
             _ => None,
         };
-        let error = Routes::parse_in(text, "routes.toml", environment).unwrap_err();
+        let surroundings = Surroundings {
+            environment: &environment,
+            event_file: Some(&|path| match path.to_str() {
+                Some("event.json") => Ok(b"{}".to_vec()),
+                Some("list.json") => Ok(b"[]".to_vec()),
+                _ => Err("there is no such file".to_owned()),
+            }),
+        };
+        let error = Routes::parse_in(text, "routes.toml", surroundings).unwrap_err();
         insta::assert_snapshot!(name, error);
     }
 }
@@ -278,13 +289,17 @@ fn the_environment_is_filled_in_where_the_file_asks_for_it() {
         retry_attempts = 1
     "#;
     let read = |daily: Option<&str>| {
-        Routes::parse_in(text, "routes.toml", |name| match name {
+        let environment = |name: &str| match name {
             "STAGE" => Some("dev".to_owned()),
             "ZONE" => Some(String::new()),
             "DAILY" => daily.map(str::to_owned),
             _ => None,
-        })
-        .unwrap()
+        };
+        let surroundings = Surroundings {
+            environment: &environment,
+            ..Surroundings::default()
+        };
+        Routes::parse_in(text, "routes.toml", surroundings).unwrap()
     };
     let routes = read(None);
     assert_eq!(routes.bus().as_str(), "trading-dev");
@@ -344,4 +359,46 @@ fn each_rule_has_a_verdict() {
             "all matches; the archive is the log, nothing is delivered",
         ]
     );
+}
+
+/// What a file costs grows with its length and no faster: each rule and each
+/// mistake has a line, and none is counted from the beginning.
+#[test]
+fn a_long_file_is_read_in_time() {
+    let rules = |count: usize, target: &str| -> String {
+        let rule = |index| {
+            format!("[[rule]]\nname = \"r{index}\"\ntarget = \"{target}\"\npattern.a = [{index}]\n")
+        };
+        let rules: String = (0..count).map(rule).collect();
+        format!("targets.t.kind = \"handler\"\n{rules}")
+    };
+    let time = |text: &str| {
+        let fastest = (0..3).map(|_| {
+            let start = Instant::now();
+            let _ = Routes::parse(text, "routes.toml");
+            start.elapsed()
+        });
+        fastest.min().unwrap()
+    };
+    for target in ["t", "u"] {
+        let (short, long) = (time(&rules(1_000, target)), time(&rules(16_000, target)));
+        assert!(long < short * 64, "{short:?} and {long:?}");
+    }
+}
+
+/// What an event may be does not depend on where it stands.
+#[test]
+fn the_event_of_a_test_may_be_whatever_can_be_matched() {
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(900), "]".repeat(900));
+    for event in [r#"{"a": 1e400}"#, r#"{"a": "\ud800"}"#, &deep] {
+        let text = format!(
+            "targets.t.kind = \"handler\"\n[[rule]]\nname = \"r\"\ntarget = \"t\"\n\
+             pattern.a = [{{ exists = true }}]\n\
+             [[test]]\nname = \"n\"\ntargets = [\"t\"]\nevent = '{event}'\n"
+        );
+        let routes = Routes::parse(&text, "routes.toml").unwrap();
+        let test = &routes.tests()[0];
+        assert_eq!(test.event, TestEvent::Json(event.to_owned()));
+        Case::from(test).run(&routes, event.as_bytes()).unwrap();
+    }
 }

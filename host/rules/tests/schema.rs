@@ -40,18 +40,19 @@ fn mistakes_are_mistakes_in_editors_too() {
         name = "r"
         enabled = true
         retry_attempts = 3
-        pattern = { a = ["x", { prefix = "y" }] }
+        description = "what it is for"
+        pattern = { a = ["x", { prefix = "y" }], "$or" = [{ b = [1] }, { c = [2] }] }
         target = "t"
         [[schedule]]
         name = "s"
         enabled = "${DAILY}"
         expression = "rate(5 minutes)"
         time_zone = "UTC"
-        input = { mode = "trade" }
+        input = '{"mode": "trade"}'
         target = "t"
         [[test]]
         name = "n"
-        event = { a = "x" }
+        event = "events/x.json"
         targets = ["t"]
     "#;
     assert!(allows(file));
@@ -64,8 +65,32 @@ fn mistakes_are_mistakes_in_editors_too() {
         ("name = \"r\"", ""),
         ("prefix = \"y\"", "prefx = \"y\""),
         ("prefix = \"y\"", "prefix = 5"),
-        ("{ a = [\"x\", { prefix = \"y\" }] }", "{ a = \"x\" }"),
-        ("{ a = [\"x\", { prefix = \"y\" }] }", "{}"),
+        ("[\"x\", { prefix = \"y\" }]", "\"x\""),
+        ("[\"x\", { prefix = \"y\" }]", "{}"),
+        ("[\"x\", { prefix = \"y\" }]", "[{ wildcard = \"a**b\" }]"),
+        ("[\"x\", { prefix = \"y\" }]", "[{ wildcard = 'a\\b' }]"),
+        ("[\"x\", { prefix = \"y\" }]", "[{ numeric = [\"!\", 1] }]"),
+        (
+            "[\"x\", { prefix = \"y\" }]",
+            "[{ numeric = [\">\", 1, \">\", 2] }]",
+        ),
+        (
+            "[\"x\", { prefix = \"y\" }]",
+            "[{ numeric = [\">\", 1, \"<\"] }]",
+        ),
+        (
+            "[\"x\", { prefix = \"y\" }]",
+            "[{ anything-but = [\"x\", 1] }]",
+        ),
+        ("[\"x\", { prefix = \"y\" }]", "[{ anything-but = true }]"),
+        ("[{ b = [1] }, { c = [2] }]", "[{ b = [1] }]"),
+        ("[{ b = [1] }, { c = [2] }]", "{ b = [1] }"),
+        ("what it is for", "${WHAT}"),
+        ("rate(5 minutes)", "rate(5 minute)"),
+        ("rate(5 minutes)", "rate(1 minutes)"),
+        ("'{\"mode\": \"trade\"}'", "'trade'"),
+        ("events/x.json", ""),
+        ("events/x.json", "[1]"),
         ("rate(5 minutes)", "every 5 minutes"),
         ("enabled = \"${DAILY}\"", "enabled = \"yes\""),
         ("targets = [\"t\"]", ""),

@@ -13,6 +13,10 @@ const UNITS: [(&str, &str, i64); 3] = [
     ("day", "days", 86_400),
 ];
 
+/// A hundred years in seconds. What is further apart is a slip, and where it is
+/// far enough there is no second time.
+const LONGEST: i64 = 36_525 * 86_400;
+
 /// Fires again and again after the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -43,18 +47,13 @@ impl Rate {
             let message = format!("a rate is a number and a unit, and `{text}` is not");
             return Err(mistake(text, message, "write `rate(5 minutes)`".to_owned()));
         };
-        let number = value
-            .parse::<u32>()
-            .ok()
-            .filter(|number| *number > 0 && value.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(number) = number else {
+        let digits = value.trim_start_matches('0');
+        if digits.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
             let message = format!("`{value}` is no whole number above 0");
-            return Err(mistake(
-                value,
-                message,
-                "write `rate(5 minutes)`".to_owned(),
-            ));
-        };
+            let advice = "write `rate(5 minutes)`".to_owned();
+            return Err(mistake(value, message, advice));
+        }
+        let one_only = digits == "1";
         let known = UNITS
             .iter()
             .find(|(one, several, _)| unit == *one || unit == *several);
@@ -62,24 +61,30 @@ impl Rate {
             let message = format!("there is no unit `{unit}`");
             let words = UNITS
                 .iter()
-                .map(|(one, several, _)| if number == 1 { *one } else { *several });
+                .map(|(one, several, _)| if one_only { *one } else { *several });
             let advice = match nearest(unit, words) {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => "rates are in minutes, hours or days".to_owned(),
             };
             return Err(mistake(unit, message, advice));
         };
-        let expected = if number == 1 { one } else { several };
+        let expected = if one_only { one } else { several };
         if unit != *expected {
-            let message = format!("`{number} {unit}` is refused by EventBridge");
+            let message = format!("`{digits} {unit}` is refused by EventBridge");
             return Err(mistake(
                 unit,
                 message,
-                format!("write `rate({number} {expected})`"),
+                format!("write `rate({digits} {expected})`"),
             ));
         }
-        Ok(Self {
-            seconds: i64::from(number) * seconds,
+        let number: Option<i64> = digits.parse().ok();
+        let rate = number
+            .and_then(|number| number.checked_mul(*seconds))
+            .filter(|seconds| *seconds <= LONGEST)
+            .map(|seconds| Self { seconds });
+        rate.ok_or_else(|| {
+            let message = format!("`{value} {unit}` are more than a hundred years");
+            mistake(value, message, "write a smaller number".to_owned())
         })
     }
 

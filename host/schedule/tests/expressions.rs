@@ -300,6 +300,13 @@ fn what_eventbridge_refuses_is_refused() {
         ("rate(5)", "5", "write `rate(5 minutes)`"),
         ("rate(0 minutes)", "0", "no whole number above 0"),
         ("rate(-5 minutes)", "-5", "no whole number above 0"),
+        ("rate(00 minutes)", "00", "no whole number above 0"),
+        ("rate(36526 days)", "36526", "more than a hundred years"),
+        (
+            "rate(99999999999999999999 minutes)",
+            "99999999999999999999",
+            "more than a hundred years",
+        ),
         ("rate(1 minutes)", "minutes", "write `rate(1 minute)`"),
         ("rate(5 minute)", "minute", "write `rate(5 minutes)`"),
         ("rate(5 mins)", "mins", "did you mean `minutes`?"),

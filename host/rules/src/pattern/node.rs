@@ -15,11 +15,20 @@ pub(crate) struct Node {
     pub(super) kind: Kind,
 }
 
+/// An entry of an object.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    /// Where the name stands.
+    pub(super) span: Range<usize>,
+    pub(super) value: Node,
+}
+
 /// What a value is.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// The entries in the order of the text, repeated names included.
-    Object(Vec<(String, Node)>),
+    Object(Vec<Entry>),
     Array(Vec<Node>),
     String(String),
     /// Decimal text, or what TOML writes for infinity and the like.
@@ -39,7 +48,7 @@ impl Node {
             Kind::Object(entries) => {
                 let within: usize = entries
                     .iter()
-                    .map(|(name, value)| of_text(name) + 1 + value.length_in_json())
+                    .map(|entry| of_text(&entry.name) + 1 + entry.value.length_in_json())
                     .sum();
                 within + 1 + entries.len().max(1)
             }
@@ -92,7 +101,11 @@ pub(crate) fn node_of_toml(value: &Spanned<DeValue<'_>>) -> Node {
             Kind::Object(
                 entries
                     .into_iter()
-                    .map(|(key, value)| (key.get_ref().to_string(), node_of_toml(value)))
+                    .map(|(key, value)| Entry {
+                        name: key.get_ref().to_string(),
+                        span: key.span(),
+                        value: node_of_toml(value),
+                    })
                     .collect(),
             )
         }
@@ -128,8 +141,11 @@ fn value(reader: &mut Reader<'_>, depth: usize) -> Result<Node, SyntaxError> {
             let mut more = reader.enter();
             while more {
                 let name = reader.name()?;
-                let name = text_of(reader, name)?;
-                entries.push((name, value(reader, depth)?));
+                entries.push(Entry {
+                    name: text_of(reader, name)?,
+                    span: name.start - 1..name.end + 1,
+                    value: value(reader, depth)?,
+                });
                 more = reader.next_entry()?;
             }
             Kind::Object(entries)

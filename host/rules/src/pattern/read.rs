@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::node::{Kind, Node};
+use super::node::{Entry, Kind, Node};
 use super::test::Test;
 use super::{Alternative, Field, Pattern, PatternError, PatternLimits, PatternMistake};
 
@@ -159,7 +159,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn object(&mut self, node: &Node, entries: &[(String, Node)], within: Within) {
+    fn object(&mut self, node: &Node, entries: &[Entry], within: Within) {
         if entries.is_empty() {
             self.mistake(
                 node,
@@ -167,28 +167,29 @@ impl Compiler<'_> {
                 "name at least one field to match",
             );
         }
-        for (name, value) in entries {
-            self.place.push(name.clone());
-            if name == OR {
-                self.either(value);
+        for entry in entries {
+            self.place.push(entry.name.clone());
+            if entry.name == OR {
+                self.either(&entry.value);
             } else {
-                self.entry(name, value, within);
+                self.entry(entry, within);
             }
             self.place.pop();
         }
     }
 
-    fn entry(&mut self, name: &str, value: &Node, within: Within) {
-        if within == Within::Or && RESERVED_WITHIN_OR.contains(&name) {
+    fn entry(&mut self, entry: &Entry, within: Within) {
+        let Entry { name, span, value } = entry;
+        if within == Within::Or && RESERVED_WITHIN_OR.contains(&name.as_str()) {
             let message = "within `$or` no field can have an operator's name";
             let advice = "an operator stands in the array of its field: \
                           `field = [{ operator = … }]`";
-            self.mistake(value, message, advice);
+            self.mistake_at(span.clone(), message, advice);
             return;
         }
         match &value.kind {
             Kind::Object(entries) => {
-                self.path.push(name.to_owned());
+                self.path.push(name.clone());
                 self.object(value, entries, within);
                 self.path.pop();
             }

@@ -7,6 +7,7 @@ use super::address::{self, AddressRange};
 use super::case::AnyCase;
 use super::number::Number;
 use super::wildcard::Wildcard;
+use crate::envelope::Values;
 
 /// A value of an event that is neither object nor array. Strings are without
 /// their escapes.
@@ -137,6 +138,23 @@ impl Test {
                     if range.lowest <= value && value <= range.highest
             ),
             _ => matches!(value, Scalar::String(text) if self.holds_for_text(text)),
+        }
+    }
+
+    /// Whether it can hold of a field with such values.
+    pub(crate) fn admits(&self, values: Values<'_>) -> bool {
+        let of_some_text = !matches!(
+            self,
+            Self::Equals(Literal::Number(_) | Literal::Bool(_) | Literal::Null)
+                | Self::Numeric(_)
+                | Self::Absent
+        );
+        match values {
+            Values::Text(text) => self.holds(Scalar::String(text.as_bytes())),
+            Values::SomeText => of_some_text,
+            Values::MaybeText => of_some_text || *self == Self::Absent,
+            Values::Nothing => *self == Self::Absent,
+            Values::Anything => true,
         }
     }
 

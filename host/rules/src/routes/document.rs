@@ -11,6 +11,7 @@ use super::form::{
 use super::interpolation::Interpolated;
 use super::reader::Reader;
 use super::{TargetKind, TestEvent};
+use crate::event::{EventError, check_event};
 use crate::mistake::EntryKind;
 use crate::name::{BusName, RuleName, ScheduleName, TargetName};
 use crate::pattern::Pattern;
@@ -147,6 +148,10 @@ impl Word for String {
     fn parse(text: &str) -> Result<Self, Complaint> {
         Ok(text.to_owned())
     }
+
+    fn schema() -> Json {
+        json!({"type": "string", "not": {"pattern": r"\$\{"}})
+    }
 }
 
 impl Word for TargetKind {
@@ -193,12 +198,9 @@ impl Form for Expression {
             Ok(expression) => return Some(expression),
             Err(error) => error,
         };
-        let start = reader.start_of(value, text);
         let alchemiser_schedule::ExpressionError { mistakes } = error;
         for mistake in mistakes {
-            let span = start.map_or(value.span(), |start| {
-                start + mistake.span.start..start + mistake.span.end
-            });
+            let span = reader.part_of(value, &mistake.span);
             reader.mistake(span, mistake.message, mistake.advice);
         }
         None
@@ -207,7 +209,10 @@ impl Form for Expression {
     fn schema() -> Json {
         json!({
             "type": "string",
-            "pattern": "^(cron|rate)\\(.+\\)$",
+            "pattern": concat!(
+                r"^(cron\(.+\)|rate\(\s*(0*1\s+(minute|hour|day)|",
+                r"0*([2-9]|[1-9][0-9]+)\s+(minutes|hours|days))\s*\))$"
+            ),
             "examples": [
                 "cron(35 9 ? * MON-FRI *)", "cron(0 18 LW * ? *)", "rate(5 minutes)", "rate(1 day)"
             ],
@@ -222,18 +227,20 @@ impl Form for Pattern {
         if !reader.literally(value) {
             return None;
         }
-        let (pattern, start) = match value.get_ref() {
-            DeValue::String(json) => (Self::from_json(json), reader.start_of(value, json)),
-            _ => (Self::from_toml(value), Some(0)),
+        let json = value.get_ref().as_str();
+        let pattern = match json {
+            Some(json) => Self::from_json(json),
+            None => Self::from_toml(value),
         };
         let error = match pattern {
             Ok(pattern) => return Some(pattern),
             Err(error) => error,
         };
         for mistake in error.mistakes {
-            let span = start.map_or(value.span(), |start| {
-                start + mistake.span.start..start + mistake.span.end
-            });
+            let span = match json {
+                Some(_) => reader.part_of(value, &mistake.span),
+                None => mistake.span,
+            };
             match mistake.field.as_str() {
                 "" => reader.mistake(span, mistake.message, mistake.advice),
                 field => reader.at(field, |reader| {
@@ -245,9 +252,12 @@ impl Form for Pattern {
     }
 
     fn schema() -> Json {
-        json!({"anyOf": [{"$ref": "#/$defs/pattern"}, {"type": "string"}]})
+        json!({"anyOf": [{"$ref": "#/$defs/pattern"}, {"type": "string", "pattern": OBJECT}]})
     }
 }
+
+/// How the text of a JSON object begins, as a regular expression.
+const OBJECT: &str = r"^\s*\{";
 
 /// A JSON object: a table, or JSON in a string.
 #[derive(Debug)]
@@ -261,12 +271,17 @@ impl Form for JsonObject {
             return None;
         }
         let json = match value.get_ref() {
-            DeValue::String(text) => serde_json::from_str(text)
-                .map_err(|error| {
-                    let message = format!("this is no JSON: {error}");
-                    reader.mistake(value.span(), message, "mend it, or write a table");
-                })
-                .ok()?,
+            DeValue::String(text) => {
+                is_object(reader, value, text).then_some(())?;
+                // What is left is what no value can be made of: numbers that
+                // are too large and the like.
+                serde_json::from_str(text)
+                    .map_err(|error| {
+                        let message = format!("this JSON cannot be used: {error}");
+                        reader.mistake(value.span(), message, "mend it, or write a table");
+                    })
+                    .ok()?
+            }
             DeValue::Table(_) => json_of(reader, value)?,
             _ => {
                 reader.wrong_type(value, "a table");
@@ -275,16 +290,31 @@ impl Form for JsonObject {
         };
         match json {
             Json::Object(object) => Some(Self(object)),
-            _ => {
-                reader.mistake(value.span(), "this JSON is no object", "write `{ … }`");
-                None
-            }
+            _ => None,
         }
     }
 
     fn schema() -> Json {
-        json!({"type": ["object", "string"]})
+        json!({"anyOf": [{"type": "object"}, {"type": "string", "pattern": OBJECT}]})
     }
+}
+
+/// Whether the text of a string is a JSON object; if not, a mistake is recorded
+/// at its place.
+fn is_object(reader: &mut Reader<'_>, value: &Value<'_>, text: &str) -> bool {
+    let Err(error) = check_event(text.as_bytes()) else {
+        return true;
+    };
+    let (part, message) = match error {
+        EventError::Syntax { offset, problem } => (
+            offset..text.ceil_char_boundary(offset + 1),
+            format!("this is no JSON: {problem}"),
+        ),
+        _ => (0..text.len(), "this JSON is no object".to_owned()),
+    };
+    let place = reader.part_of(value, &part);
+    reader.mistake(place, message, "mend it, or write a table");
+    false
 }
 
 impl Form for TestEvent {
@@ -296,15 +326,34 @@ impl Form for TestEvent {
             return Some(Self::Json(Json::Object(object).to_string()));
         };
         let event = Self::of_text(text);
-        match event {
-            // Checked as JSON and kept as text: there the spelling matters.
-            Self::Json(_) => JsonObject::read(reader, value).map(|_| event),
-            Self::File(_) => reader.string(value).map(|_| event),
+        if !reader.literally(value) {
+            return None;
+        }
+        match &event {
+            // Kept as text: there the spelling matters.
+            Self::Json(json) => is_object(reader, value, json).then_some(event),
+            Self::File(path) => {
+                let Some(read) = reader.surroundings.event_file else {
+                    return Some(event);
+                };
+                let wrong = match read(path) {
+                    Err(error) => Some(format!("`{text}` cannot be read: {error}")),
+                    Ok(file) => check_event(&file)
+                        .err()
+                        .map(|error| format!("`{text}`: {error}")),
+                };
+                let Some(message) = wrong else {
+                    return Some(event);
+                };
+                let advice = "name a JSON file, from the folder of this one";
+                reader.mistake(value.span(), message, advice);
+                None
+            }
         }
     }
 
     fn schema() -> Json {
-        json!({"type": ["object", "string"]})
+        json!({"anyOf": [{"type": "object"}, {"type": "string", "pattern": r#"^\s*[^\s\["]"#}]})
     }
 }
 

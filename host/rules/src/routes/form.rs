@@ -173,7 +173,16 @@ impl<T: Form> Form for List<T> {
 /// `[[…]]`: tables in the order of the file. One with mistakes is there too,
 /// with what could be read of it.
 #[derive(Debug)]
-pub(super) struct Entries<T>(pub(super) Vec<Placed<T>>);
+pub(super) struct Entries<T>(pub(super) Vec<Entry<T>>);
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Entry<T> {
+    /// Its name as it is written, which may be mistaken.
+    pub(super) name: Option<String>,
+    pub(super) span: Range<usize>,
+    pub(super) value: T,
+}
 
 impl<T: Form> Form for Entries<T> {
     const EXAMPLE: &'static str = "[{ … }]";
@@ -184,14 +193,23 @@ impl<T: Form> Form for Entries<T> {
 
     fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Self> {
         let Some(elements) = value.get_ref().as_array() else {
-            let message = format!("this is {}, and there may be several", of(value));
-            reader.mistake(value.span(), message, "use double brackets");
+            match value.get_ref() {
+                DeValue::Table(_) => {
+                    let message = "this is a table, and there may be several";
+                    reader.mistake(value.span(), message, "use double brackets");
+                }
+                _ => reader.wrong_type(value, "tables, each under `[[…]]`"),
+            }
             return None;
         };
         let read = |reader: &mut Reader<'_>| {
-            let read = elements
-                .iter()
-                .filter_map(|element| Form::read(reader, element));
+            let read = elements.iter().filter_map(|element| {
+                Some(Entry {
+                    name: element.get_ref().as_table().and_then(name_of),
+                    span: element.span(),
+                    value: Form::read(reader, element)?,
+                })
+            });
             Self(read.collect())
         };
         Some(reader.at_top(read))
@@ -200,6 +218,12 @@ impl<T: Form> Form for Entries<T> {
     fn schema() -> Json {
         json!({"type": "array", "items": T::schema()})
     }
+}
+
+/// The name of an entry as it is written.
+pub(super) fn name_of(table: &DeTable<'_>) -> Option<String> {
+    let name = table.get("name")?.get_ref().as_str()?;
+    Some(name.to_owned())
 }
 
 /// Tables by name. The name of each is read by whoever gets it.

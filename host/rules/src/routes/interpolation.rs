@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::{Value as Json, json};
 
 use super::form::{Complaint, Form, Value, Word};
-use super::reader::{Environment, Reader};
+use super::reader::Reader;
 
 /// A value in which `${NAME}` and `${NAME:-default}` are filled in.
 #[derive(Clone, Debug)]
@@ -41,13 +41,8 @@ impl<T: FromText> Form for Interpolated<T> {
         let Some(text) = value.get_ref().as_str().filter(|text| text.contains("${")) else {
             return T::read(reader, value).map(Self);
         };
-        let filled_in = fill_in(text, reader.environment).map_err(|(range, complaint)| {
-            let span = match reader.start_of(value, text) {
-                Some(start) => start + range.start..start + range.end,
-                None => value.span(),
-            };
-            (span, complaint)
-        });
+        let filled_in = fill_in(text, reader.surroundings.environment)
+            .map_err(|(range, complaint)| (reader.part_of(value, &range), complaint));
         let read = filled_in.and_then(|text| {
             T::from_text(&text).map_err(|Complaint { message, advice }| {
                 let message = format!("with the environment this is `{text}`: {message}");
@@ -71,7 +66,10 @@ impl<T: FromText> Form for Interpolated<T> {
 
 /// The text with the environment in it, or the first range of it that cannot
 /// be filled in, and why.
-fn fill_in(text: &str, environment: Environment<'_>) -> Result<String, (Range<usize>, Complaint)> {
+fn fill_in(
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, (Range<usize>, Complaint)> {
     let mut filled_in = String::new();
     let mut position = 0;
     while let Some(found) = text[position..].find("${") {

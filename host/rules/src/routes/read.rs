@@ -3,7 +3,8 @@
 //! First each value is read by its form, then the parts are put together and
 //! what they say of each other is checked. Neither stops at a mistake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -16,17 +17,17 @@ use super::document::{
     File, MaxAgeSeconds, RetryAttempts, RuleTable, ScheduleTable, TargetTable, TestTable,
 };
 use super::form::{ByName, Complaint, Entries, Form, List, Optional, Placed, Word};
-use super::reader::{Environment, Reader};
-use super::{RetryPolicy, RouteTest, Routes, Rule, Schedule, TargetKind, syntax};
+use super::reader::Reader;
+use super::{RetryPolicy, RouteTest, Routes, Rule, Schedule, Surroundings, TargetKind, syntax};
 use crate::mistake::{EntryKind, RoutesError};
-use crate::name::{BusName, RuleName, ScheduleName, TargetName};
+use crate::name::{BusName, TargetName};
 
 pub(super) fn parse(
     text: &str,
     file_name: &str,
-    environment: Environment<'_>,
+    surroundings: Surroundings<'_>,
 ) -> Result<Routes, RoutesError> {
-    let mut reader = Reader::new(text, file_name, environment);
+    let mut reader = Reader::new(text, file_name, surroundings);
     let routes = read(&mut reader);
     match routes {
         Some(routes) if reader.mistakes.is_empty() => Ok(routes),
@@ -67,9 +68,9 @@ fn assemble(reader: &mut Reader<'_>, file: File) -> Option<Routes> {
     };
     // All parts are put together before any is required, so that all mistakes
     // are found.
-    let rules = assembler.each(file.rule.0, Assembler::rule);
-    let schedules = assembler.each(file.schedule.0, Assembler::schedule);
-    let tests = assembler.each(file.test.0, Assembler::test);
+    let rules = assembler.each(file.rule.0, EntryKind::Rule, Assembler::rule);
+    let schedules = assembler.each(file.schedule.0, EntryKind::Schedule, Assembler::schedule);
+    let tests = assembler.each(file.test.0, EntryKind::Test, Assembler::test);
 
     let targets = assembler.targets?;
     let kinds = targets.into_iter().map(|(name, kind)| Some((name, kind?)));
@@ -122,23 +123,24 @@ impl Assembler<'_, '_> {
     fn each<T, E>(
         &mut self,
         entries: Option<Placed<Entries<T>>>,
-        assemble: impl Fn(&mut Self, T, usize) -> Option<E>,
+        kind: EntryKind,
+        assemble: impl Fn(&mut Self, T, &Named, usize) -> Option<E>,
     ) -> Option<Vec<E>> {
         let entries = entries.map_or_else(Vec::new, |entries| entries.value.0);
         let assembled: Vec<Option<E>> = entries
             .into_iter()
             .map(|entry| {
                 let line = self.reader.line(&entry.span);
-                assemble(self, entry.value, line)
+                let name = entry.name;
+                assemble(self, entry.value, &Named { kind, name }, line)
             })
             .collect();
         assembled.into_iter().collect()
     }
 
-    fn rule(&mut self, table: RuleTable, line: usize) -> Option<Rule> {
-        let entry = Named::of(EntryKind::Rule, table.name.0.as_ref(), RuleName::as_str);
-        self.only_one(&entry, line);
-        let target = self.target(&entry, table.target.0, |kind| match kind {
+    fn rule(&mut self, table: RuleTable, entry: &Named, line: usize) -> Option<Rule> {
+        self.only_one(entry, table.name.0.as_ref(), line);
+        let target = self.target(entry, table.target.0, |kind| match kind {
             TargetKind::Handler | TargetKind::Log => None,
             TargetKind::Command => Some(Complaint::new(
                 "rules send events, and this target takes the commands of schedules",
@@ -160,11 +162,9 @@ impl Assembler<'_, '_> {
         })
     }
 
-    fn schedule(&mut self, table: ScheduleTable, line: usize) -> Option<Schedule> {
-        let name = table.name.0.as_ref();
-        let entry = Named::of(EntryKind::Schedule, name, ScheduleName::as_str);
-        self.only_one(&entry, line);
-        let target = self.target(&entry, table.target.0, |kind| match kind {
+    fn schedule(&mut self, table: ScheduleTable, entry: &Named, line: usize) -> Option<Schedule> {
+        self.only_one(entry, table.name.0.as_ref(), line);
+        let target = self.target(entry, table.target.0, |kind| match kind {
             TargetKind::Command => None,
             TargetKind::Handler | TargetKind::Log => Some(Complaint::new(
                 "schedules give commands, and this target takes events",
@@ -184,10 +184,9 @@ impl Assembler<'_, '_> {
         })
     }
 
-    fn test(&mut self, table: TestTable, line: usize) -> Option<RouteTest> {
-        let entry = Named::of(EntryKind::Test, table.name.0.as_ref(), String::as_str);
-        self.only_one(&entry, line);
-        let targets = self.list(&entry, table.targets.0, "targets", |assembler, name| {
+    fn test(&mut self, table: TestTable, entry: &Named, line: usize) -> Option<RouteTest> {
+        self.only_one(entry, table.name.0.as_ref(), line);
+        let targets = self.list(entry, table.targets.0, "targets", |assembler, name| {
             let only_handlers = |kind| match kind {
                 TargetKind::Handler => None,
                 TargetKind::Log | TargetKind::Command => Some(Complaint::new(
@@ -198,7 +197,7 @@ impl Assembler<'_, '_> {
             assembler.known_target(name, only_handlers)
         });
         let rules = table.rules.0.map(|rules| {
-            self.list(&entry, Some(rules), "rules", |assembler, name| {
+            self.list(entry, Some(rules), "rules", |assembler, name| {
                 let key = (EntryKind::Rule, name.to_string());
                 if assembler.names.contains_key(&key) {
                     return None;
@@ -225,8 +224,8 @@ impl Assembler<'_, '_> {
     }
 
     /// Names what no other entry of its kind is named.
-    fn only_one(&mut self, entry: &Named, line: usize) {
-        let Some((name, span)) = &entry.name else {
+    fn only_one<N>(&mut self, entry: &Named, placed: Option<&Placed<N>>, line: usize) {
+        let (Some(name), Some(Placed { span, .. })) = (&entry.name, placed) else {
             return;
         };
         let key = (entry.kind, name.clone());
@@ -277,44 +276,39 @@ impl Assembler<'_, '_> {
         }
     }
 
-    fn list<T>(
+    /// A list in which nothing is wrong and nothing is there twice.
+    fn list<T: Clone + Ord + fmt::Display>(
         &mut self,
         entry: &Named,
         list: Option<Placed<List<T>>>,
         field: &str,
         wrong: impl Fn(&Self, &T) -> Option<Complaint>,
     ) -> Option<Vec<T>> {
-        let checked: Vec<Option<T>> = list?
-            .value
-            .0
-            .into_iter()
-            .map(|Placed { value, span }| match wrong(self, &value) {
-                Some(complaint) => {
-                    entry.mistake(self.reader, field, span, complaint);
-                    None
-                }
-                None => Some(value),
-            })
-            .collect();
-        checked.into_iter().collect()
+        let list = list?.value.0;
+        let length = list.len();
+        let mut seen = BTreeSet::new();
+        let mut checked = Vec::new();
+        for Placed { value, span } in &list {
+            let again = || Complaint::new(format!("`{value}` is there twice"), "leave one");
+            let fresh = seen.insert(value);
+            match wrong(self, value).or_else(|| (!fresh).then(again)) {
+                Some(complaint) => entry.mistake(self.reader, field, span.clone(), complaint),
+                None => checked.push(value.clone()),
+            }
+        }
+        (checked.len() == length).then_some(checked)
     }
 }
 
 /// What an entry is called in mistakes about it.
 struct Named {
     kind: EntryKind,
-    name: Option<(String, Range<usize>)>,
+    name: Option<String>,
 }
 
 impl Named {
-    fn of<N>(kind: EntryKind, name: Option<&Placed<N>>, text: impl Fn(&N) -> &str) -> Self {
-        let name = name.map(|name| (text(&name.value).to_owned(), name.span.clone()));
-        Self { kind, name }
-    }
-
     fn mistake(&self, reader: &mut Reader<'_>, field: &str, span: Range<usize>, what: Complaint) {
-        let name = self.name.as_ref().map(|(name, _)| name.as_str());
-        reader.about(self.kind, name, |reader| {
+        reader.about(self.kind, self.name.clone(), |reader| {
             reader.at(field, |reader| {
                 reader.mistake(span, what.message, what.advice);
             });

@@ -4,17 +4,17 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::form::{Value, of};
-use crate::mistake::{Entry, EntryKind, Mistake, line_and_column};
-
-/// The values of environment variables.
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+use super::form::{Value, name_of, of};
+use super::{Surroundings, quoted};
+use crate::lines::Lines;
+use crate::mistake::{Entry, EntryKind, Mistake};
 
 /// Collects mistakes on a walk through the file.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
+    lines: Lines<'a>,
     pub(super) file_name: &'a str,
-    pub(super) environment: Environment<'a>,
+    pub(super) surroundings: Surroundings<'a>,
     /// The rule, schedule or test in hand.
     entry: Option<Entry>,
     /// The keys that lead to the value in hand.
@@ -23,11 +23,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str, file_name: &'a str, environment: Environment<'a>) -> Self {
+    pub(super) fn new(text: &'a str, file_name: &'a str, surroundings: Surroundings<'a>) -> Self {
         Self {
             text,
+            lines: Lines::of(text),
             file_name,
-            environment,
+            surroundings,
             entry: None,
             path: Vec::new(),
             mistakes: Vec::new(),
@@ -36,7 +37,7 @@ impl<'a> Reader<'a> {
 
     /// The line of a place, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        line_and_column(self.text, span.start).0
+        self.lines.line(span.start)
     }
 
     /// Does something one key further down.
@@ -67,21 +68,17 @@ impl<'a> Reader<'a> {
         let Some(kind) = kind else {
             return then(self);
         };
-        let name = table.get("name").and_then(|name| name.get_ref().as_str());
-        self.about(kind, name, then)
+        self.about(kind, name_of(table), then)
     }
 
     /// Does something about an entry that was read before.
     pub(super) fn about<T>(
         &mut self,
         kind: EntryKind,
-        name: Option<&str>,
+        name: Option<String>,
         then: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        self.entry = name.map(|name| Entry {
-            kind,
-            name: name.to_owned(),
-        });
+        self.entry = name.map(|name| Entry { kind, name });
         let answer = then(self);
         self.entry = None;
         answer
@@ -137,12 +134,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where in the file the text of a string begins, if it stands there as it
-    /// is, without escapes.
-    pub(super) fn start_of(&self, value: &Value<'_>, string: &str) -> Option<usize> {
+    /// Where a part of a string stands in the file.
+    pub(super) fn part_of(&self, value: &Value<'_>, part: &Range<usize>) -> Range<usize> {
         let span = value.span();
-        let written = self.text.get(span.clone())?;
-        written.find(string).map(|start| span.start + start)
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let place = quoted::place(written, part);
+        span.start + place.start..span.start + place.end
     }
 
     pub(super) fn wrong_type(&mut self, value: &Value<'_>, expected: &str) {
@@ -160,11 +157,10 @@ impl<'a> Reader<'a> {
         advice: impl Into<String>,
     ) {
         let field = (!self.path.is_empty()).then(|| self.path.join("."));
-        let (line, column) = line_and_column(self.text, span.start);
         self.mistakes.push(Mistake {
             file: self.file_name.to_owned(),
-            line,
-            column,
+            line: self.lines.line(span.start),
+            column: self.lines.column(span.start),
             span,
             entry: self.entry.clone(),
             field,

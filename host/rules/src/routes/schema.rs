@@ -29,10 +29,9 @@ fn pattern() -> Json {
         "properties": {
             "$or": {
                 "description": "One of these must match.",
-                "anyOf": [
-                    {"type": "array", "items": {"$ref": "#/$defs/pattern"}},
-                    field(),
-                ],
+                "type": "array",
+                "minItems": 2,
+                "items": {"$ref": "#/$defs/pattern"},
             },
         },
         "additionalProperties": field(),
@@ -52,6 +51,7 @@ fn field() -> Json {
 fn test() -> Json {
     let scalar = json!({"type": ["string", "number", "boolean", "null"]});
     let text = json!({"type": "string"});
+    let wildcard = json!({"type": "string", "pattern": r"^([^*\\]|\\[*\\]|\*(?!\*))*$"});
     let texts = json!({"$ref": "#/$defs/texts"});
     let text_in_any_case = json!({
         "anyOf": [text, operator("equals-ignore-case", &text, "Upper and lower case are alike.")],
@@ -67,12 +67,15 @@ fn test() -> Json {
         ),
         operator(
             "wildcard",
-            &text,
+            &wildcard,
             "`*` stands for any characters; `\\*` for itself.",
         ),
         operator(
             "numeric",
-            &json!({"type": "array"}),
+            &json!({"anyOf": [
+                comparisons(&[&["=", "<", "<=", ">", ">="]]),
+                comparisons(&[&[">", ">="], &["<", "<="]]),
+            ]}),
             "`[\">\", 0, \"<=\", 5]`",
         ),
         operator(
@@ -85,11 +88,12 @@ fn test() -> Json {
             "anything-but",
             &json!({
                 "anyOf": [
-                    one_or_several(&scalar),
+                    one_or_several(&text),
+                    one_or_several(&json!({"type": "number"})),
                     operator("prefix", &texts, "Does not begin with this."),
                     operator("suffix", &texts, "Does not end with this."),
                     operator("equals-ignore-case", &texts, "Is not this in any case."),
-                    operator("wildcard", &texts, "Does not look like this."),
+                    operator("wildcard", &one_or_several(&wildcard), "Does not look like this."),
                 ],
             }),
             "Is there, and is none of these.",
@@ -107,6 +111,15 @@ fn operator(name: &str, operand: &Json, description: &str) -> Json {
         "required": [name],
         "additionalProperties": false,
     })
+}
+
+/// An array of comparisons, each a sign and a number.
+fn comparisons(signs: &[&[&str]]) -> Json {
+    let parts = signs
+        .iter()
+        .flat_map(|signs| [json!({"enum": signs}), json!({"type": "number"})]);
+    let parts: Vec<Json> = parts.collect();
+    json!({"type": "array", "minItems": parts.len(), "prefixItems": parts, "items": false})
 }
 
 fn one_or_several(value: &Json) -> Json {

@@ -3,7 +3,7 @@
 use super::Compiler;
 use crate::pattern::address::{self, AddressRange};
 use crate::pattern::case::AnyCase;
-use crate::pattern::node::{Kind, Node};
+use crate::pattern::node::{Entry, Kind, Node};
 use crate::pattern::number::Number;
 use crate::pattern::test::{Excluded, Literal, NumberRange, Test};
 use crate::pattern::wildcard::Wildcard;
@@ -68,8 +68,13 @@ impl Compiler<'_> {
         })
     }
 
-    fn operator(&mut self, node: &Node, entries: &[(String, Node)]) -> Option<Test> {
-        let (operator, operand) = self.only_entry(node, entries)?;
+    fn operator(&mut self, node: &Node, entries: &[Entry]) -> Option<Test> {
+        let Entry {
+            name: operator,
+            span,
+            value: operand,
+        } = self.only_entry(node, entries)?;
+        let operator = operator.as_str();
         Some(match operator {
             "prefix" => match self.text_or_any_case(operator, operand)? {
                 Text::Plain(prefix) => Test::Prefix(prefix),
@@ -109,19 +114,15 @@ impl Compiler<'_> {
             _ => {
                 let message = format!("there is no operator `{operator}`");
                 let advice = suggest::instead_of(operator, &OPERATORS);
-                self.mistake(operand, message, advice);
+                self.mistake_at(span.clone(), message, advice);
                 return None;
             }
         })
     }
 
-    fn only_entry<'node>(
-        &mut self,
-        node: &Node,
-        entries: &'node [(String, Node)],
-    ) -> Option<(&'node str, &'node Node)> {
-        if let [(name, value)] = entries {
-            return Some((name, value));
+    fn only_entry<'node>(&mut self, node: &Node, entries: &'node [Entry]) -> Option<&'node Entry> {
+        if let [entry] = entries {
+            return Some(entry);
         }
         let message = format!(
             "one operator is needed here, and there are {}",
@@ -152,13 +153,14 @@ impl Compiler<'_> {
         let Kind::Object(entries) = &operand.kind else {
             return Some(Text::Plain(self.text(operator, operand)?.into()));
         };
-        let (nested, operand) = self.only_entry(operand, entries)?;
-        if nested != "equals-ignore-case" {
-            let message = format!("within `{operator}` there is no operator `{nested}`");
-            self.mistake(operand, message, "only `equals-ignore-case` can stand here");
+        let Entry { name, span, value } = self.only_entry(operand, entries)?;
+        if name != "equals-ignore-case" {
+            let message = format!("within `{operator}` there is no operator `{name}`");
+            let advice = "only `equals-ignore-case` can stand here";
+            self.mistake_at(span.clone(), message, advice);
             return None;
         }
-        Some(Text::AnyCase(AnyCase::new(self.text(nested, operand)?)))
+        Some(Text::AnyCase(AnyCase::new(self.text(name, value)?)))
     }
 
     fn wildcard(&mut self, operand: &Node) -> Option<Wildcard> {
@@ -273,11 +275,16 @@ impl Compiler<'_> {
         let Kind::Object(entries) = &operand.kind else {
             return self.anything_but_values(operand);
         };
-        let (operator, operand) = self.only_entry(operand, entries)?;
+        let Entry {
+            name: operator,
+            span,
+            value: operand,
+        } = self.only_entry(operand, entries)?;
+        let operator = operator.as_str();
         if !WITHIN_ANYTHING_BUT.contains(&operator) {
             let message = format!("within `anything-but` there is no operator `{operator}`");
             let advice = suggest::instead_of(operator, &WITHIN_ANYTHING_BUT);
-            self.mistake(operand, message, advice);
+            self.mistake_at(span.clone(), message, advice);
             return None;
         }
         let list = self.list(operand)?;
