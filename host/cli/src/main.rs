@@ -20,6 +20,7 @@ mod output;
 mod arguments;
 mod commands;
 mod failure;
+mod input;
 mod machine;
 mod notifier;
 mod ordered;
@@ -35,12 +36,16 @@ mod worker;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use failure::CommandResult;
+use serde_json::json;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // A reader that has seen enough, such as `head`, ends the program quietly.
     sigpipe::reset();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
     output::start_log(arguments.verbose);
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,6 +54,28 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Help or the version was asked for, or something that there is not. A script
+/// is then told on stdout as well: what was typed cannot be understood, but
+/// whether it asks for JSON can.
+fn misused(error: &clap::Error) -> ExitCode {
+    // There is nobody left to tell if this fails.
+    let _ = error.print();
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let told = error.render().to_string();
+        // What follows is how it is used and where to find help.
+        let message = told.split("\n\nUsage:").next().unwrap_or(&told);
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let words: Vec<&str> = message.split_whitespace().collect();
+        let message = words.join(" ");
+        println!(
+            "{}",
+            json!({"error": {"class": "UsageError", "message": message}})
+        );
+    }
+    // 0 or 2.
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn run(arguments: &Arguments) -> CommandResult {

@@ -2,9 +2,10 @@
 
 use crate::arguments::{Arguments, Data, State};
 use crate::failure::{CommandFailure, CommandResult};
+use crate::input::{read_file, utf8};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
-use alchemiser_rules::Routes;
+use alchemiser_rules::{ReadFile, Routes, Surroundings};
 use alchemiser_worker::Book;
 use std::collections::BTreeSet;
 use std::io;
@@ -51,13 +52,32 @@ impl Project {
 
     /// The routes.
     pub fn routes(&self) -> CommandResult<Routes> {
+        self.read_routes(None)
+    }
+
+    /// The routes, when the files that their tests name are there and are
+    /// events.
+    pub fn routes_and_events(&self) -> CommandResult<Routes> {
+        let read = |path: &Path| {
+            let file = read_file(&self.root.join(path));
+            file.map_err(|error| error.to_string())
+        };
+        self.read_routes(Some(&read))
+    }
+
+    fn read_routes(&self, event_file: Option<ReadFile<'_>>) -> CommandResult<Routes> {
+        let refused = |message: String| CommandFailure::usage("RoutesError", message);
         let path = self.root.join(Self::MARK);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            CommandFailure::usage("RoutesError", format!("{}: {error}", path.display()))
-        })?;
-        let environment = |name: &str| std::env::var(name).ok();
-        Routes::parse_in(&text, Self::MARK, environment)
-            .map_err(|error| CommandFailure::Refused(Box::new(Refusal::of_routes(text, error))))
+        let name = path.display().to_string();
+        let bytes = read_file(&path).map_err(|error| refused(format!("{name}: {error}")))?;
+        let text = utf8(&bytes, &name).map_err(refused)?;
+        let surroundings = Surroundings {
+            environment: &|name| std::env::var(name).ok(),
+            event_file,
+        };
+        Routes::parse_in(text, Self::MARK, surroundings).map_err(|error| {
+            CommandFailure::Refused(Box::new(Refusal::of_routes(text.to_owned(), error)))
+        })
     }
 
     /// The book of strategies.

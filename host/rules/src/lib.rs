@@ -35,6 +35,6 @@ pub use mistake::{Entry, EntryKind, Mistake, RoutesError};
 pub use name::{BusName, BusNameError, NameError, RuleName, ScheduleName, TargetName};
 pub use pattern::{Pattern, PatternError, PatternLimits, PatternMistake};
 pub use routes::{
-    Delivery, RetryPolicy, RouteTest, Routes, Rule, Schedule, Surroundings, TargetKind, TestEvent,
-    is_json, schema,
+    Delivery, ReadFile, RetryPolicy, RouteTest, Routes, Rule, Schedule, Surroundings, TargetKind,
+    TestEvent, is_json, schema,
 };

@@ -129,15 +129,18 @@ pub struct RouteTest {
     pub line: usize,
 }
 
+/// Reads a file; an error says why it cannot be read.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<Vec<u8>, String>;
+
 /// What a `routes.toml` refers to.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The values of environment variables.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
-    /// Reads the file of a test's event, by the path that the test names; an
-    /// error says why it cannot. Without this the files are not looked at:
+    /// Reads the file of a test's event, by the path that the test names.
+    /// Without this the files are not looked at:
     /// that a test cannot be run is no reason not to follow the rules.
-    pub event_file: Option<&'a dyn Fn(&Path) -> Result<Vec<u8>, String>>,
+    pub event_file: Option<ReadFile<'a>>,
 }
 
 impl Default for Surroundings<'_> {

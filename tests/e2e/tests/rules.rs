@@ -336,4 +336,165 @@ fn schema() {
     let printed = Alchemiser::shipped().call(["rules", "schema"]).exits(0);
     let shipped = std::fs::read_to_string(workspace().join("schemas/routes.schema.json")).unwrap();
     assert_eq!(printed.stdout, shipped);
+    let line = Alchemiser::shipped().call(["rules", "schema", "--json"]);
+    let shipped: Value = serde_json::from_str(&shipped).unwrap();
+    assert_eq!(line.exits(0).line(), shipped);
+}
+
+/// What was typed may not be understood; that JSON is asked for is.
+#[test]
+fn wrong_usage_is_told_to_scripts_too() {
+    let project = Project::new();
+    for (arguments, message) in [
+        (
+            &["rules", "match", "--pattern", "{}", "--json"][..],
+            "the following required arguments were not provided: --event <EVENT>",
+        ),
+        (
+            &["rules", "chek", "--json"],
+            "unrecognized subcommand 'chek' tip: a similar subcommand exists: 'check'",
+        ),
+        (
+            &["--json", "rules", "schedules", "--after", "zzz"],
+            "invalid value 'zzz' for '--after <INSTANT>'",
+        ),
+    ] {
+        let refused = project.alchemiser().call(arguments).exits(2);
+        let error = &refused.line()["error"];
+        assert_eq!(error["class"], "UsageError");
+        assert!(
+            error["message"].as_str().unwrap().starts_with(message),
+            "{error}"
+        );
+        assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
+    }
+    let plain = project.alchemiser().call(["rules", "chek"]).exits(2);
+    assert_eq!(plain.stdout, "");
+    let help = project
+        .alchemiser()
+        .call(["rules", "--help", "--json"])
+        .exits(0);
+    assert!(
+        help.stdout.starts_with("Look at the rules"),
+        "{}",
+        help.stdout
+    );
+}
+
+/// The files that tests name are found missing or broken with the other
+/// mistakes; to follow the rules they are not needed.
+#[test]
+fn the_events_of_tests_are_checked() {
+    let text = format!(
+        "{}\n[[test]]\nname = \"gone\"\nevent = \"gone.json\"\ntargets = []\n\
+         [[test]]\nname = \"broken\"\nevent = \"broken.json\"\ntargets = [\"nobody\"]\n\
+         [[test]]\nname = \"from elsewhere\"\nevent = \"mark.json\"\ntargets = []\n",
+        shipped()
+    );
+    let project = Project::new()
+        .file("broken.json", r#"{"source": }"#)
+        .file("mark.json", "\u{feff}{}")
+        .file("routes.toml", text.replace("nobody", "portfolio"));
+    let command = ["rules", "schedules"];
+    let _ = project.alchemiser().call(command).exits(0);
+    let project = project.file("routes.toml", text);
+    let refused = project.alchemiser().call(["rules", "check"]).exits(2);
+    assert_text!("events_of_tests", refused.stderr);
+    let tested = project.alchemiser().call(["rules", "test"]).exits(2);
+    assert_eq!(tested.stderr, refused.stderr);
+}
+
+#[test]
+fn what_is_neither_a_file_nor_an_id_cannot_be_explained() {
+    let project = Project::new();
+    for event in ["nope.json", "@nope.json", "", "events/nope", "[1]"] {
+        let refused = project
+            .alchemiser()
+            .call(["rules", "explain", event, "--json"]);
+        let refused = refused.exits(2);
+        assert!(refused.line()["error"]["message"].is_string());
+        assert!(!refused.stderr.contains("state"), "{}", refused.stderr);
+    }
+}
+
+/// Cases of patterns alone have nothing to do with a project.
+#[test]
+fn cases_of_patterns_need_no_project() {
+    let project = Project::new()
+        .file(
+            "patterns.jsonl",
+            "\u{feff}{\"pattern\": {\"a\": []}, \"invalid\": true}\n",
+        )
+        .file("routes.jsonl", "{\"event\": {}, \"targets\": []}\n")
+        .file(
+            "unknown.jsonl",
+            "{\"event\": {}, \"targets\": [\"portfolo\"]}\n[]\n",
+        )
+        .file("empty.jsonl", "\n\n");
+    let call = |file: &str| project.alchemiser().call(["rules", "test", file]);
+    let unknown = call("unknown.jsonl").exits(2).stderr;
+    assert!(unknown.contains("unknown.jsonl:1: there is no target `portfolo`; did you mean"));
+    assert!(
+        unknown.contains("unknown.jsonl:2: a case is a JSON object"),
+        "{unknown}"
+    );
+    let empty = call("empty.jsonl").exits(2).stderr;
+    assert!(empty.contains("there are no cases"), "{empty}");
+
+    project.remove("routes.toml");
+    let passed = call("patterns.jsonl").exits(0).stdout;
+    assert_eq!(passed, "1 passed, 0 failed\n");
+    let refused = call("routes.jsonl").exits(2).stderr;
+    assert!(refused.contains("there is no `routes.toml`"), "{refused}");
+}
+
+#[test]
+fn what_is_no_text_is_told_with_its_place() {
+    let project = Project::new()
+        .file("routes.toml", b"targets = {}\nbus = \"\xe9\"\n")
+        .file("cases.jsonl", b"\xff");
+    let routes = project
+        .alchemiser()
+        .call(["rules", "check"])
+        .exits(2)
+        .stderr;
+    assert_eq!(
+        routes,
+        "error: routes.toml:2: this is no UTF-8 text: byte 20 is 0xe9; save it as UTF-8\n"
+    );
+    let cases = ["rules", "test", "cases.jsonl"];
+    let cases = project.alchemiser().call(cases).exits(2).stderr;
+    assert!(
+        cases.contains("cases.jsonl:1: this is no UTF-8 text"),
+        "{cases}"
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn what_has_no_end_is_not_read_to_it() {
+    let endless = [
+        "rules",
+        "match",
+        "--pattern",
+        "{\"a\":[1]}",
+        "--event",
+        "/dev/zero",
+    ];
+    let refused = Project::new().alchemiser().call(endless).exits(2).stderr;
+    assert!(
+        refused.contains("/dev/zero: this is larger than 16 MiB"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn schedules_that_are_over_are_remarked_on() {
+    let project = changed("cron(35 9 ? * MON-FRI *)", "cron(35 9 ? * MON-FRI 1999)");
+    let enabled = project.alchemiser().with("DAILY_TRADING", "true");
+    let summary = enabled.call(["rules", "check", "--json"]).exits(0).line();
+    assert_eq!(
+        summary["remarks"],
+        json!(["schedule `daily-trading` never fires again"])
+    );
 }

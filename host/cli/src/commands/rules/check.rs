@@ -78,7 +78,7 @@ fn object(finding: &Finding) -> serde_json::Value {
 }
 
 /// What is no mistake but good to know, with its line: what counts as absent,
-/// and which events are sent only in part.
+/// and which events are sent only in part, and which commands are never given.
 fn remarks(routes: &Routes, flow: &Flow) -> Vec<(usize, String)> {
     let narrowings = narrowings(routes, flow).into_iter();
     let narrowings = narrowings.map(|narrowing| (narrowing.rule.line, narrowing.to_string()));
@@ -93,15 +93,15 @@ fn remarks(routes: &Routes, flow: &Flow) -> Vec<(usize, String)> {
         };
         Some((rule.line, format!("rule `{}` {why}", rule.name)))
     });
-    let schedules = routes
-        .schedules()
-        .iter()
-        .filter(|schedule| !schedule.enabled);
-    let schedules = schedules.map(|schedule| {
-        (
-            schedule.line,
-            format!("schedule `{}` is disabled", schedule.name),
-        )
+    let now = jiff::Timestamp::now();
+    let schedules = routes.schedules().iter().filter_map(|schedule| {
+        let next = schedule.expression.next_after(now, &schedule.zone, now);
+        let why = match (schedule.enabled, next) {
+            (false, _) => "is disabled",
+            (true, None) => "never fires again",
+            (true, Some(_)) => return None,
+        };
+        Some((schedule.line, format!("schedule `{}` {why}", schedule.name)))
     });
     let mut remarks: Vec<_> = rules.chain(narrowings).chain(schedules).collect();
     remarks.sort_by_key(|(line, _)| *line);

@@ -1,16 +1,17 @@
 //! `alchemiser rules match` and `alchemiser rules explain`
 
-use super::input::{Input, is_json};
 use crate::arguments::State;
 use crate::commands::events::find;
 use crate::commands::state::open;
 use crate::failure::{CommandFailure, CommandResult};
+use crate::input::Input;
 use crate::output::{Align, Table};
 use crate::project::Project;
 use crate::refusal::Refusal;
 use alchemiser_events::Event;
 use alchemiser_rules::{
     Delivery, EventError, Explanation, Mismatch, Pattern, Reason, Rule, TargetKind, Verdict,
+    is_json,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -55,16 +56,22 @@ pub fn matches(pattern: &str, event: &str, json: bool) -> CommandResult {
 /// Says what each rule makes of an event, and who gets it.
 pub fn explain(project: &Project, event: &str, state: &State, json: bool) -> CommandResult {
     let routes = project.routes()?;
-    let event =
-        if event == "-" || is_json(event) || Path::new(event.trim_start_matches('@')).is_file() {
-            delivered(Input::read(event, "event")?)
-        } else {
-            let record = find(&open(project, state)?, event)?;
-            Input {
-                text: record.event.envelope().to_string().into_bytes(),
-                name: event.to_owned(),
-            }
-        };
+    let file = event.strip_prefix('@').unwrap_or(event);
+    let event = if event == "-" || is_json(event) || Path::new(file).exists() {
+        delivered(Input::read(event, "event")?)
+    } else if may_be_id(event) {
+        let record = find(&open(project, state)?, event)?;
+        Input {
+            text: record.event.envelope().to_string().into_bytes(),
+            name: event.to_owned(),
+        }
+    } else {
+        let message = format!(
+            "{file}: there is no such file, and no event has such an id; the event is JSON in \
+             quotes, a file, `-` for stdin, or an id of `alchemiser events list`"
+        );
+        return Err(CommandFailure::usage("UsageError", message));
+    };
     let verdicts = routes
         .explain(&event.text)
         .map_err(|error| bad(&event, &error))?;
@@ -108,6 +115,15 @@ pub fn explain(project: &Project, event: &str, state: &State, json: bool) -> Com
         );
     }
     Ok(())
+}
+
+/// Whether something may be the beginning of an event's id, such as
+/// `trade-executed-4f0c…`; a file's name has a dot or lies in a folder.
+fn may_be_id(given: &str) -> bool {
+    given.starts_with(|first: char| first.is_ascii_lowercase())
+        && given
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// The event as it is delivered, where it was given as `events show` prints it.

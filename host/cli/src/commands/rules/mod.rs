@@ -2,7 +2,6 @@
 
 mod check;
 mod explain;
-mod input;
 mod schedules;
 mod test;
 
@@ -16,9 +15,10 @@ use crate::project::Project;
 pub fn rules(command: &Rules, arguments: &Arguments) -> CommandResult {
     let json = arguments.json;
     match command {
-        Rules::Check => check::check(&Project::open(arguments)?.routes()?, json),
+        Rules::Check => check::check(&Project::open(arguments)?.routes_and_events()?, json),
         Rules::Match { pattern, event } => explain::matches(pattern, event, json),
-        Rules::Test { file } => test::test(&Project::open(arguments)?, file.as_deref(), json),
+        Rules::Test { file: None } => test::of_routes(&Project::open(arguments)?, json),
+        Rules::Test { file: Some(file) } => test::of_file(file, arguments),
         Rules::Explain { event, state } => {
             explain::explain(&Project::open(arguments)?, event, state, json)
         }
@@ -28,7 +28,12 @@ pub fn rules(command: &Rules, arguments: &Arguments) -> CommandResult {
             Ok(())
         }
         Rules::Schema => {
-            println!("{:#}", alchemiser_rules::schema());
+            let schema = alchemiser_rules::schema();
+            if json {
+                println!("{schema}");
+            } else {
+                println!("{schema:#}");
+            }
             Ok(())
         }
     }

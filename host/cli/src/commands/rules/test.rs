@@ -1,24 +1,63 @@
 //! `alchemiser rules test`
 
+use crate::arguments::Arguments;
 use crate::failure::{CommandFailure, CommandResult};
+use crate::input::{read_file, utf8};
 use crate::project::Project;
-use alchemiser_rules::{Case, Routes, TestEvent};
+use alchemiser_rules::{Case, CaseError, Routes, TestEvent};
 use serde_json::json;
 use std::path::Path;
 
-/// Runs the tests of the routes, or the cases of a file.
-pub fn test(project: &Project, file: Option<&Path>, json: bool) -> CommandResult {
-    let routes = project.routes()?;
-    let (cases, folder) = match file {
-        None => (
-            routes.tests().iter().map(Case::from).collect(),
-            project.root(),
-        ),
-        Some(file) => (cases(file)?, file.parent().unwrap_or(Path::new(""))),
+/// Runs the tests of the routes.
+pub fn of_routes(project: &Project, json: bool) -> CommandResult {
+    let routes = project.routes_and_events()?;
+    let cases: Vec<Case> = routes.tests().iter().map(Case::from).collect();
+    test(&cases, &routes, project.root(), json)
+}
+
+/// Runs the cases of a file. A project is needed only where its routes are.
+pub fn of_file(file: &Path, arguments: &Arguments) -> CommandResult {
+    let name = file.display().to_string();
+    let refused = |message: String| CommandFailure::usage("CaseError", message);
+    let text = read_file(file).map_err(|error| refused(format!("{name}: {error}")))?;
+    let text = utf8(&text, &name).map_err(refused)?;
+    let lines: Vec<(usize, Result<Case, CaseError>)> = (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, line)| (number, Case::parse(line, number)))
+        .collect();
+    if lines.is_empty() {
+        return Err(refused(format!(
+            "{name}: there are no cases; write one a line"
+        )));
+    }
+    let read = lines.iter().filter_map(|(_, case)| case.as_ref().ok());
+    let routes = if read.into_iter().any(Case::is_of_routes) {
+        Project::open(arguments)?.routes()?
+    } else {
+        Routes::default()
     };
+
+    // Lines that are no cases are all told.
+    let mut cases = Vec::new();
+    let mut mistakes = Vec::new();
+    for (number, case) in lines {
+        match case.and_then(|case| case.check(&routes).map(|()| case)) {
+            Ok(case) => cases.push(case),
+            Err(error) => mistakes.push(format!("{name}:{number}: {error}")),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(refused(mistakes.join("\n")));
+    }
+    let folder = file.parent().unwrap_or(Path::new(""));
+    test(&cases, &routes, folder, arguments.json)
+}
+
+fn test(cases: &[Case], routes: &Routes, folder: &Path, json: bool) -> CommandResult {
     let mut failed = 0;
-    for case in &cases {
-        let failure = run(case, &routes, folder).err();
+    for case in cases {
+        let failure = run(case, routes, folder).err();
         failed += usize::from(failure.is_some());
         if json {
             let mut object = json!({"name": case.name, "passed": failure.is_none()});
@@ -49,32 +88,9 @@ fn run(case: &Case, routes: &Routes, folder: &Path) -> Result<(), String> {
         Some(TestEvent::Json(event)) => event.clone().into_bytes(),
         Some(TestEvent::File(path)) => {
             let path = folder.join(path);
-            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?
+            read_file(&path).map_err(|error| format!("{}: {error}", path.display()))?
         }
     };
     case.run(routes, &event)
         .map_err(|failure| failure.to_string())
-}
-
-/// The cases of a file; lines that are none are all told.
-fn cases(file: &Path) -> CommandResult<Vec<Case>> {
-    let name = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| CommandFailure::usage("UsageError", format!("{name}: {error}")))?;
-    let mut cases = Vec::new();
-    let mut mistakes = Vec::new();
-    for (line, number) in text.lines().zip(1..) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        match Case::parse(line, number) {
-            Ok(case) => cases.push(case),
-            Err(error) => mistakes.push(format!("{name}:{number}: {error}")),
-        }
-    }
-    if mistakes.is_empty() {
-        Ok(cases)
-    } else {
-        Err(CommandFailure::usage("CaseError", mistakes.join("\n")))
-    }
 }
