@@ -63,7 +63,8 @@ pub fn utf8<'bytes>(bytes: &'bytes [u8], name: &str) -> Result<&'bytes str, Stri
     })
 }
 
-fn within_bounds(source: impl Read) -> io::Result<Vec<u8>> {
+/// What there is to read, without a byte order mark.
+pub fn within_bounds(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {

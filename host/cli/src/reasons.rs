@@ -92,7 +92,7 @@ fn part_text(part: &Part) -> String {
 /// What a condition came to, on one line: `yes (3 against 2, margin 33 %)`.
 pub fn verdict(left: f64, right: f64, holds: bool, margin: Margin) -> String {
     let verdict = if holds { "yes" } else { "no" };
-    let (left, right) = (number(left), number(right));
+    let (left, right) = apart(left, right);
     let margin = margin_text(margin);
     format!("{verdict} ({left} against {right}{margin})")
 }
@@ -110,6 +110,15 @@ fn single_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Two numbers with as many digits as it takes to tell them apart.
+fn apart(left: f64, right: f64) -> (String, String) {
+    let texts = |significant| (digits(left, significant), digits(right, significant));
+    (6..=17)
+        .map(texts)
+        .find(|(a, b)| a != b)
+        .unwrap_or_else(|| texts(6))
+}
+
 /// Six significant digits: enough to see a margin.
 fn number(value: f64) -> String {
     digits(value, 6)
@@ -121,7 +130,7 @@ fn digits(value: f64, significant: i32) -> String {
     let decimals = if value == 0.0 || !magnitude.is_finite() {
         0
     } else {
-        (f64::from(significant - 1) - magnitude).clamp(0.0, 12.0) as usize
+        (f64::from(significant - 1) - magnitude).clamp(0.0, 17.0) as usize
     };
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
@@ -134,6 +143,14 @@ fn digits(value: f64, significant: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_as_many_digits_as_tell_them_apart() {
+        assert_eq!(apart(200.0, 201.0), ("200".into(), "201".into()));
+        let (left, right) = apart(0.1, 0.100_000_1);
+        assert_eq!((left.as_str(), right.as_str()), ("0.1", "0.1000001"));
+        assert_eq!(apart(0.1, 0.1), ("0.1".into(), "0.1".into()));
+    }
 
     #[test]
     fn numbers_have_six_digits() {

@@ -34,12 +34,13 @@ impl Remark<'_> {
         let (before, after) = (&self.text[..start], &self.text[end..]);
         let first = before.rfind('\n').map_or(0, |newline| newline + 1);
         let last = after.find('\n').map_or(self.text.len(), |line| end + line);
+        let excerpt = harmless(&self.text[first..last]);
         let annotation = AnnotationKind::Primary.span(start - first..end - first);
         let annotation = match self.label {
             Some(label) => annotation.label(label),
             None => annotation,
         };
-        let snippet = Snippet::source(&self.text[first..last])
+        let snippet = Snippet::source(excerpt)
             .line_start(1 + before.bytes().filter(|&byte| byte == b'\n').count())
             .path(self.file)
             .annotation(annotation);
@@ -53,6 +54,12 @@ impl Remark<'_> {
             None => group,
         }])
     }
+}
+
+/// A text without the control characters of two bytes, some of which terminals
+/// obey. What stands for them has two bytes too, so that places stay right.
+fn harmless(text: &str) -> String {
+    text.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "¤")
 }
 
 /// Whether what is written there may have colours.

@@ -175,7 +175,11 @@ impl Linter<'_> {
             .any(|whole| (sum / whole - 1.0).abs() <= NOISE);
         if !is_whole {
             let sum = (sum * 1e9).round() / 1e9;
-            let message = format!("the weights add up to {sum}, and are rescaled to 1");
+            let message = if sum.is_finite() {
+                format!("the weights add up to {sum}, and are rescaled to 1")
+            } else {
+                "the weights add up to more than a number can be, which fails".to_owned()
+            };
             self.warn(form, "rescaled-weights", message);
         }
         for (weight, _) in weights.iter().filter(|(_, weight)| *weight == 0.0) {

@@ -6,7 +6,8 @@ mod lint;
 
 use crate::arguments::{Arguments, Strategy};
 use crate::failure::{CommandFailure, CommandResult};
-use std::io::Read;
+use crate::input;
+use std::path::Path;
 
 /// Runs one of the commands.
 pub fn strategy(command: &Strategy, arguments: &Arguments) -> CommandResult {
@@ -34,11 +35,9 @@ fn name(file: &str) -> &str {
 }
 
 fn read(file: &str) -> CommandResult<Vec<u8>> {
-    let content = if file == STDIN {
-        let mut content = Vec::new();
-        std::io::stdin().read_to_end(&mut content).map(|_| content)
-    } else {
-        std::fs::read(file)
+    let content = match file {
+        STDIN => input::within_bounds(std::io::stdin().lock()),
+        file => input::read_file(Path::new(file)),
     };
     content.map_err(|error| {
         CommandFailure::usage("StrategyFileError", format!("{}: {error}", name(file)))

@@ -88,6 +88,7 @@ impl<'text> Characters<'text> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::place;
 
     #[test]

@@ -4,6 +4,7 @@ use super::lint::report;
 use super::{STDIN, name, read};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::snippet::colours;
+use dsl::Severity;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::Path;
@@ -20,7 +21,12 @@ pub fn format(files: &[String], check: bool, json: bool) -> CommandResult {
             Ok(formatted) => changes.push((file, content, formatted)),
             Err(error) => {
                 refused = true;
-                let findings = dsl::lint(&content);
+                let mut findings = dsl::lint(&content);
+                findings.retain(|finding| finding.severity == Severity::Error);
+                if findings.is_empty() {
+                    // It is a strategy, and cannot be laid out.
+                    eprintln!("error: {}: {}", name(file), error.message);
+                }
                 eprint!(
                     "{}",
                     report(name(file), &content, &findings, colours(&io::stderr()))

@@ -11,7 +11,15 @@ use serde_json::{Value, json};
 pub fn lint(files: &[String], deny_warnings: bool, json: bool) -> CommandResult {
     let (mut errors, mut warnings) = (0, 0);
     for file in files {
-        let content = read(file)?;
+        // The others are looked at all the same.
+        let content = match read(file) {
+            Ok(content) => content,
+            Err(failure) => {
+                failure.print(json);
+                errors += 1;
+                continue;
+            }
+        };
         let findings = dsl::lint(&content);
         let count = |severity| {
             let found = findings
