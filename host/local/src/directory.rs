@@ -34,6 +34,7 @@ pub struct StateDirectory {
 pub(crate) struct State {
     pub(crate) path: PathBuf,
     pub(crate) database: Database,
+    pub(crate) blobs: LocalBlobs,
     // After the database, so that a claim is not free while its end is being
     // written. Shared with jobs, which must not hold on to the database: it
     // waits for them when it is dropped.
@@ -65,6 +66,7 @@ impl StateDirectory {
             state: Arc::new(State {
                 path: path.to_owned(),
                 database,
+                blobs: LocalBlobs::new(path.join(BLOBS)),
                 owners: Arc::new(owners),
                 clock,
                 due: watch::Sender::new(()),
@@ -97,7 +99,7 @@ impl StateDirectory {
 
     /// Content by digest.
     pub fn blobs(&self) -> LocalBlobs {
-        LocalBlobs::new(self.state.path.join(BLOBS))
+        self.state.blobs.clone()
     }
 
     /// The record of what was traded.

@@ -1,7 +1,8 @@
 //! Why a step could not be taken.
 
+use crate::ports::StoreError;
 use alchemiser_broker::BrokerError;
-use alchemiser_events::ErrorDetail;
+use alchemiser_events::{ErrorDetail, UnpackError};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -69,8 +70,22 @@ impl From<BrokerError> for Failure {
     }
 }
 
-impl From<crate::ports::StoreError> for Failure {
-    fn from(error: crate::ports::StoreError) -> Self {
-        Self::transient("StoreError", error)
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // They stay so until somebody mends them.
+            StoreError::Damaged(_) => Self::permanent("DamagedContent", error),
+            StoreError::TooLarge(_) => Self::permanent("PayloadTooLarge", error),
+            StoreError::Contradiction(_) => Self::permanent("Contradiction", error),
+            StoreError::Conflict(_) | StoreError::Unavailable(_) => {
+                Self::transient("StoreError", error)
+            }
+        }
+    }
+}
+
+impl From<UnpackError> for Failure {
+    fn from(error: UnpackError) -> Self {
+        Self::permanent("DamagedContent", error)
     }
 }

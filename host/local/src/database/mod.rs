@@ -10,6 +10,7 @@ mod writer;
 pub(crate) use failure::Failure;
 pub(crate) use values::{
     instant, json, micros, micros_after, optional_instant, optional_json, text, to_json,
+    transported,
 };
 pub(crate) use writer::Durability;
 
