@@ -191,7 +191,10 @@ fn what_cannot_be_packed_is_refused() {
     let error = event.pack(4_096).unwrap_err();
     assert_eq!(error.size, event.entry_size(&event.to_json()));
     let text = error.to_string();
-    assert!(text.contains("eventbridge.max_payload_size_bytes"), "{text}");
+    assert!(
+        text.contains("eventbridge.max_payload_size_bytes"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -285,9 +288,17 @@ fn a_compressed_content_is_not_read_beyond_its_size() {
     let bomb = base64::prelude::BASE64_STANDARD.encode(bomb);
     let parcel = event_of_size(LIMIT + 1).pack(LIMIT).unwrap();
     let begin = std::time::Instant::now();
-    let error = changed(&parcel, |detail| detail["payload_ref"]["gzip"] = bomb.into());
+    let error = changed(&parcel, |detail| {
+        detail["payload_ref"]["gzip"] = bomb.into()
+    });
     assert!(
-        matches!(error, Err(UnpackError::Length { found: Length::More, .. })),
+        matches!(
+            error,
+            Err(UnpackError::Length {
+                found: Length::More,
+                ..
+            })
+        ),
         "{error:?}"
     );
     assert!(begin.elapsed().as_millis() < 500, "all of it was read");

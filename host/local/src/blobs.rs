@@ -28,13 +28,13 @@ impl LocalBlobs {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] with the file at which it failed.
+    /// [`StoreError::Unusable`] with the file at which it failed.
     pub fn put_now(&self, content: &[u8]) -> Result<BlobReference, StoreError> {
         let reference = BlobReference::to(content);
         let path = self.path(&reference.sha256);
         write(&path, content)
             .map(|()| reference)
-            .map_err(|error| unavailable(&path, &error))
+            .map_err(|error| unwritable(&path, &error))
     }
 
     /// The content, checked against its digest.
@@ -255,6 +255,14 @@ async fn on_a_thread<T: Send + 'static>(
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn damaged(error: UnpackError) -> StoreError {
     StoreError::Damaged(error.to_string())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unusable(format!(
+        "`{}` cannot be written ({error}); look after its disk (space, quota, permissions) and \
+         run it again, nothing committed is lost",
+        path.display()
+    ))
 }
 
 fn unavailable(path: &Path, error: &io::Error) -> StoreError {

@@ -61,7 +61,7 @@ impl StateDirectory {
         let entrance = Entrance::pass(&locks).map_err(OpenError::io(&locks))?;
         let owners = Owners::register(&locks, &entrance).map_err(OpenError::io(&locks))?;
         let others = owners.clear_up(&entrance).map_err(OpenError::io(&locks))?;
-        let database = Database::open(&path.join(DATABASE), others)?;
+        let database = Database::open(&path.join(DATABASE), &others)?;
         Ok(Self {
             state: Arc::new(State {
                 path: path.to_owned(),

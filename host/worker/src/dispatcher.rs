@@ -101,6 +101,10 @@ impl Dispatcher {
 
         let (commit, dispatched) = match delivery.attempt().await {
             Ok(outcome) => (delivery.done(outcome), Dispatched::Done),
+            // It would use up the attempts of every delivery there is.
+            Err(failure) if failure.halts() => {
+                return Err(StoreError::Unusable(failure.detail().message.clone()));
+            }
             Err(failure) if delivery.may_retry(&failure) => (
                 Commit::Retry {
                     delay: self.retry.delay(&claimed),

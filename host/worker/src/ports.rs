@@ -203,4 +203,8 @@ pub enum StoreError {
     /// The store could not be read or written.
     #[error("{0}")]
     Unavailable(String),
+    /// The store cannot be used until somebody puts its machine right: the
+    /// disk is full, read-only or damaged. Says what to do.
+    #[error("{0}")]
+    Unusable(String),
 }
