@@ -83,7 +83,10 @@ impl From<Failure> for ErrorDetail {
 
 impl From<BrokerError> for Failure {
     fn from(error: BrokerError) -> Self {
-        Self::new("BrokerError", &error, error.is_retryable())
+        Self {
+            halts: matches!(error, BrokerError::Unusable(_)),
+            ..Self::new("BrokerError", &error, error.is_retryable())
+        }
     }
 }
 

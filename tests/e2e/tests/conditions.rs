@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DATE: &str = "2022-12-28";
-const NEXT: &str = "2022-12-29";
+const DATE: &str = "2022-12-27";
+const NEXT: &str = "2022-12-28";
 
 fn database(state: &State) -> PathBuf {
     state.path().join("alchemiser.db")
@@ -27,8 +27,8 @@ fn a_full_disk_stops_a_run_and_the_next_one_ends_it() {
     let (mut stopped, mut ended) = (0, 0);
     for step in 0..24 {
         let state = State::new();
-        // From nothing to a file of 736 KiB, more densely where it is small.
-        let blocks = step * (step + 40);
+        // From nothing to more than is needed, more densely where it is small.
+        let blocks = step * (step + 80);
         let cramped = project.alchemiser().with_largest_file(blocks);
         let run = state.run(&cramped, DATE);
         match run.status.code() {
@@ -37,6 +37,8 @@ fn a_full_disk_stops_a_run_and_the_next_one_ends_it() {
                 stopped += 1;
                 assert!(run.stderr.contains("nothing committed is lost"), "{run:#?}");
                 assert!(run.stderr.contains("run it again"), "{run:#?}");
+                // No attempt is used up.
+                assert!(!run.stderr.contains("will be tried again"), "{run:#?}");
                 assert!(run.line()["error"]["message"].is_string(), "{run:#?}");
             }
             _ => panic!("{run:#?}"),
@@ -144,7 +146,7 @@ fn what_cannot_be_written_can_be_read() {
     copy(original.path(), &reachable.state("closed"));
     {
         let open = Connection::open(database(&original)).unwrap();
-        let change = "UPDATE workflows SET changed_at = changed_at";
+        let change = "UPDATE workflows SET changed_at = changed_at + 1";
         open.execute_batch(change).unwrap();
         copy(original.path(), &reachable.state("killed"));
         copy(original.path(), &reachable.state("no-index"));
@@ -170,7 +172,7 @@ fn what_cannot_be_written_can_be_read() {
             assert!(drop.stderr.contains("make it writable"), "{drop:#?}");
             let listed = call(&["events", "list", "--json"]).exits(0);
             assert_eq!(listed.stdout, archive, "{name}");
-            let workflow = "dev-paper-2022-12-28-1600";
+            let workflow = "dev-paper-2022-12-27-1600";
             let _ = call(&["events", "trace", workflow]).exits(0);
             let _ = call(&["workflow", "show", workflow]).exits(0);
             let _ = call(&["dlq", "list"]).exits(0);

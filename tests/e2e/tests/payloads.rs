@@ -17,8 +17,8 @@ fn book(strategies: usize) -> String {
     let strategy = |number: usize| {
         format!(
             "[[strategy]]\nname = \"momentum-{number:04}\"\nplugin = \"momentum\"\n\
-             weight = {:.6}\n[strategy.parameters]\nsymbols = [\"AAPL\", \"MSFT\"]\n\
-             lookback = {}\ntop = 1\n",
+             weight = {:.6}\n[strategy.parameters]\nsymbols = [\"AAPL\", \"AMD\", \"BAC\", \"CVX\", \"KO\", \"MSFT\", \"PFE\", \"WMT\"]\n\
+             lookback = {}\ntop = 4\n",
             1.0 / strategies as f64 - 0.000_001,
             20 + number % 100
         )
@@ -97,9 +97,9 @@ fn how_events_are_transported_changes_nothing() {
 /// With the limit as it is, and more than the transport could take at all.
 #[test]
 fn a_large_book_comes_through() {
-    let project = Project::new().book(&book(400));
+    let project = Project::new().book(&book(450));
     let state = State::new();
-    let alchemiser = project.alchemiser();
+    let alchemiser = project.alchemiser().with("SANDBOX__INSTANCES", "500");
     let _ = state.run(&alchemiser, DATE).exits(0);
     let whole = state.archive(&alchemiser);
     let longest = whole.lines().map(str::len).max().unwrap();
