@@ -574,3 +574,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         deserializer.deserialize_map(InOrder).map(Members)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    /// A field that is added to the header must be told here as well.
+    #[test]
+    fn the_base_fields_are_those_of_the_header() {
+        let detail = json!({
+            "correlation_id": "w", "causation_id": "c", "event_id": "e",
+            "timestamp": "2022-12-28T21:00:00Z", "source_module": "strategy",
+            "source_component": "strategy", "schema_version": "1.0", "sequence": 1,
+            "produced_by": {"plugin": "p", "version": "1.0.0", "sha256": Sha256Digest::of(b"")},
+            "inputs_ref": BlobReference::to(b""),
+        });
+        let header: Header = serde_json::from_value(detail).unwrap();
+        let mut fields: Vec<String> = match serde_json::to_value(&header).unwrap() {
+            Value::Object(fields) => fields.keys().cloned().collect(),
+            other => vec![other.to_string()],
+        };
+        fields.push("event_type".to_owned());
+        fields.sort_unstable();
+        let mut base = BASE_FIELDS.map(str::to_owned).to_vec();
+        base.sort_unstable();
+        assert_eq!(fields, base);
+    }
+}
