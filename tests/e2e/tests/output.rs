@@ -15,6 +15,7 @@ macro_rules! assert_text {
             omit_expression => true,
             filters => vec![
                 (r" +[0-9]+\.[0-9] ms", " [duration]"),
+                (r"\b[0-9]+\.[0-9] s\b", "[duration]"),
                 (r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "[time]"),
                 (r"\b[0-9a-f]{64}\b", "[digest]"),
                 (r" +[0-9]+ KiB  [0-9a-f]{12}", " [size] [build]"),
