@@ -3,7 +3,8 @@
 use crate::arguments::State;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
-use alchemiser_local::{OpenError, Queries, StateDirectory};
+use alchemiser_events::CorrelationId;
+use alchemiser_local::{OpenError, Queries, StateDirectory, WorkflowRecord};
 use alchemiser_worker::StoreError;
 
 /// The state, which must be there.
@@ -24,4 +25,18 @@ pub fn opened(error: &OpenError) -> CommandFailure {
 /// A store that could not be read.
 pub fn store(error: StoreError) -> CommandFailure {
     CommandFailure::failed("StoreError", error)
+}
+
+/// A workflow, which must be there.
+pub fn workflow_named(queries: &Queries, name: &str) -> CommandResult<WorkflowRecord> {
+    CorrelationId::parse(name)
+        .map(|workflow| queries.workflow(&workflow))
+        .transpose()
+        .map_err(store)?
+        .flatten()
+        .ok_or_else(|| {
+            let message =
+                format!("there is no workflow `{name}`; `alchemiser workflow list` lists them");
+            CommandFailure::failed("NotFound", message)
+        })
 }

@@ -1,12 +1,11 @@
 //! `alchemiser workflow`: looks at workflows.
 
-use super::state::{open, store};
+use super::state::{open, store, workflow_named};
 use crate::arguments::{Arguments, Workflow};
-use crate::failure::{CommandFailure, CommandResult};
+use crate::failure::CommandResult;
 use crate::output::{Align, Table};
 use crate::project::Project;
 use crate::report::Report;
-use alchemiser_events::CorrelationId;
 use alchemiser_local::WorkflowRecord;
 use serde_json::json;
 
@@ -21,20 +20,7 @@ pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
         }
         Workflow::Show { correlation, state } => {
             let queries = open(&project, state)?;
-            let record = CorrelationId::parse(correlation)
-                .map(|correlation| queries.workflow(&correlation))
-                .transpose()
-                .map_err(store)?
-                .flatten()
-                .ok_or_else(|| {
-                    CommandFailure::failed(
-                        "NotFound",
-                        format!(
-                            "there is no workflow `{correlation}`; `alchemiser workflow list` \
-                             lists them"
-                        ),
-                    )
-                })?;
+            let record = workflow_named(&queries, correlation)?;
             let (created_at, changed_at) = (record.created_at, record.changed_at);
             let took = changed_at.milliseconds_since(created_at);
             let headline = format!(

@@ -1,5 +1,6 @@
 //! `alchemiser events`: looks at the archive.
 
+mod rehearsal;
 mod replay;
 
 use super::state::{open, store};

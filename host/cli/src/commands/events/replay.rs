@@ -1,5 +1,6 @@
 //! `alchemiser events replay`
 
+use super::rehearsal;
 use crate::arguments::Events;
 use crate::commands::state::{opened, store};
 use crate::failure::{CommandFailure, CommandResult};
@@ -28,9 +29,14 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
         dry_run,
         data,
         state,
+        ..
     } = command
     else {
         return Ok(());
+    };
+    // Both are there, or a workflow is named, which is another command.
+    let (Some(from), Some(to)) = (from, to) else {
+        return rehearsal::rehearse(command, project, json);
     };
     let worker = Worker::gather(project, data)?;
     let replay = Replay {
