@@ -1,7 +1,7 @@
 //! What people read.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use e2e::{Alchemiser, Project, State, workspace};
+use e2e::{Alchemiser, Project, State, plugins, workspace};
 use std::path::Path;
 
 const DATE: &str = "2022-12-28";
@@ -271,7 +271,7 @@ fn example_project() -> Project {
     let project = Project::new();
     let trend = std::fs::read(project.path().join("strategies/trend.clj")).unwrap();
     project.write("my-idea.clj", trend);
-    let momentum = std::fs::read(e2e::plugins().join("momentum.wasm")).unwrap();
+    let momentum = std::fs::read(plugins().join("momentum.wasm")).unwrap();
     project.write("target/plugins/momentum.wasm", momentum);
     let event = r#"{"source":"alchemiser.strategy","detail-type":"SignalGenerated","detail":{}}"#;
     project.write("event.json", event);
@@ -338,9 +338,11 @@ fn the_readme_can_be_typed() {
                 continue;
             }
             let trial = trial.path().to_str().unwrap();
-            let arguments = arguments.split_whitespace().map(|argument| match argument {
-                "/tmp/trial" => trial,
-                other => other,
+            let shipped = plugins().to_str().unwrap();
+            let arguments = arguments.split_whitespace().map(|argument| {
+                argument
+                    .replace("/tmp/trial", trial)
+                    .replace("target/plugins", shipped)
             });
             let done = project.alchemiser().call(arguments);
             assert_eq!(done.status.code(), Some(0), "{line}: {done:#?}");
