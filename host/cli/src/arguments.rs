@@ -437,6 +437,9 @@ pub enum Workflow {
     /// List workflows
     #[command(after_help = "Example:\n  alchemiser workflow list")]
     List {
+        /// Only the last so many; 0 for all [default: 1000, all with --json]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
         #[command(flatten)]
         state: State,
     },

@@ -1,6 +1,6 @@
 //! `alchemiser workflow`: looks at workflows.
 
-use super::state::{open, store, workflow_named};
+use super::state::{Limit, open, store, workflow_named};
 use crate::arguments::{Arguments, Workflow};
 use crate::failure::CommandResult;
 use crate::output::{Align, Table};
@@ -13,9 +13,11 @@ use serde_json::json;
 pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
     match command {
-        Workflow::List { state } => {
-            let workflows = open(&project, state)?.workflows(None).map_err(store)?;
-            list(&workflows, arguments.json);
+        Workflow::List { limit, state } => {
+            let limit = Limit::of(*limit, arguments.json);
+            let queries = open(&project, state)?;
+            let workflows = queries.workflows(limit.rows()).map_err(store)?;
+            list(&workflows, limit, arguments.json);
             Ok(())
         }
         Workflow::Show { correlation, state } => {
@@ -46,7 +48,7 @@ pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
     }
 }
 
-fn list(workflows: &[WorkflowRecord], json: bool) {
+fn list(workflows: &[WorkflowRecord], limit: Limit, json: bool) {
     let mut table = Table::new(&[Align::Left, Align::Left, Align::Left, Align::Left]);
     for record in workflows {
         let workflow = &record.workflow;
@@ -76,4 +78,7 @@ fn list(workflows: &[WorkflowRecord], json: bool) {
         println!("There are no workflows yet; `alchemiser run` starts one.");
     }
     table.print();
+    if !json {
+        limit.tell(workflows.len());
+    }
 }
