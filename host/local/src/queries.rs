@@ -325,9 +325,12 @@ fn select_events(filter: &EventFilter) -> String {
             conditions.on_delivery()
         )
     } else {
-        let newest = match (filter.from, filter.to) {
-            (None, None) => "e.position DESC",
-            _ => "e.stored_at DESC, e.position DESC",
+        // What the index of types holds is enough to order by position.
+        let by_type = filter.event_type.is_some() && filter.from.is_none() && filter.to.is_none();
+        let newest = if by_type {
+            "e.position DESC"
+        } else {
+            "e.stored_at DESC, e.position DESC"
         };
         format!(
             "WHERE e.position IN (
