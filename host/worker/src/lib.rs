@@ -20,7 +20,9 @@ mod handler;
 mod handlers;
 mod ledger;
 mod ports;
+mod question;
 mod redrive;
+mod rehearsal;
 mod settings;
 mod workflow;
 
@@ -43,5 +45,6 @@ pub use ports::{
     StoreError, Transition, Workflows,
 };
 pub use redrive::{DeadDelivery, RedriveRefusal, readmit};
+pub use rehearsal::{Change, Order, Rehearsal, RehearsalError, RehearsedStrategy, rehearse};
 pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};
