@@ -163,7 +163,7 @@ impl Event {
     /// The event in the form in which EventBridge delivers it and rules match
     /// it.
     pub fn envelope(&self) -> Value {
-        envelope(&self.header, self.event_type(), json!(self))
+        envelope(&self.header, self.event_type(), &json!(self))
     }
 
     /// Reads an event out of an envelope, and refuses one whose envelope and
@@ -207,7 +207,7 @@ impl Header {
 }
 
 /// An event in the form in which EventBridge delivers it.
-pub(crate) fn envelope(header: &Header, event_type: EventType, detail: Value) -> Value {
+pub(crate) fn envelope(header: &Header, event_type: EventType, detail: &Value) -> Value {
     json!({
         "version": "0",
         "id": header.event_id,

@@ -10,6 +10,8 @@
 //! The same event gives the same bytes. Unpacked, it is to the byte what was
 //! packed.
 
+mod members;
+
 use crate::digest::{BlobReference, Sha256Digest};
 use crate::event::{EnvelopeError, Event, EventType, Header, check_producer, envelope};
 use crate::payload::Payload;
@@ -18,10 +20,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use members::Members;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::fmt;
 use std::io::Read as _;
 use std::ops::RangeInclusive;
@@ -61,7 +63,7 @@ const REFERENCE: &str = "payload_ref";
 #[derive(Clone, Debug)]
 pub enum Transported {
     /// Nothing left it.
-    Whole(Event),
+    Whole(Box<Event>),
     /// Something did.
     Packed(Box<PackedEvent>),
 }
@@ -262,7 +264,7 @@ impl Parcel {
     pub fn envelope(&self, event: &Event) -> Value {
         // Whatever was put together here can be read.
         match serde_json::from_str(&self.detail) {
-            Ok(detail) if self.is_packed => envelope(&event.header, event.event_type(), detail),
+            Ok(detail) if self.is_packed => envelope(&event.header, event.event_type(), &detail),
             _ => event.envelope(),
         }
     }
@@ -280,7 +282,7 @@ impl Transported {
         let is_packed = detail.contains(REFERENCE)
             && serde_json::from_str::<Probe>(detail)?.payload_ref.is_some();
         if !is_packed {
-            return serde_json::from_str(detail).map(Self::Whole);
+            return serde_json::from_str(detail).map(|event| Self::Whole(Box::new(event)));
         }
         Ok(Self::Packed(Box::new(PackedEvent {
             visible: serde_json::from_str(detail)?,
@@ -332,7 +334,7 @@ impl Transported {
             Self::Packed(packed) => envelope(
                 self.header(),
                 self.event_type(),
-                serde_json::from_str(&packed.detail).unwrap_or_default(),
+                &serde_json::from_str(&packed.detail).unwrap_or_default(),
             ),
         }
     }
@@ -345,7 +347,7 @@ impl Transported {
 
 impl From<Event> for Transported {
     fn from(event: Event) -> Self {
-        Self::Whole(event)
+        Self::Whole(Box::new(event))
     }
 }
 
@@ -472,43 +474,17 @@ fn packed_from(detail: &str, whole: &str) -> Result<bool, serde_json::Error> {
     let (gone, stayed): (Vec<_>, Vec<_>) = whole
         .0
         .into_iter()
-        .map(|(name, value)| (reference.fields.contains(&name), name, value))
-        .partition(|(is_gone, ..)| *is_gone);
-    let content = Members(without_mark(gone)).to_json(None);
+        .partition(|(name, _)| reference.fields.contains(name));
+    let content = Members(gone).to_json(None);
     let detail: Members<'_> = serde_json::from_str(detail)?;
     let visible = detail
         .0
         .into_iter()
         .filter(|(name, _)| name != REFERENCE && !reference.fields.contains(name));
-    Ok(visible.eq(without_mark(stayed)) && reference.verify(content.as_bytes()).is_ok())
+    Ok(visible.eq(stayed) && reference.verify(content.as_bytes()).is_ok())
 }
-
-fn without_mark<'a>(members: Vec<(bool, String, &'a str)>) -> Vec<(String, &'a str)> {
-    let member = |(_, name, value)| (name, value);
-    members.into_iter().map(member).collect()
-}
-
-/// The members of a JSON object in their order, each value in its very bytes.
-struct Members<'a>(Vec<(String, &'a str)>);
 
 impl Members<'_> {
-    /// The object as JSON, perhaps with one more member at its end.
-    fn to_json(&self, reference: Option<&str>) -> String {
-        let mut json = String::from("{");
-        let last = reference.map(|reference| (REFERENCE, reference));
-        let members = self.0.iter().map(|(name, value)| (name.as_str(), *value));
-        for (name, value) in members.chain(last) {
-            if json.len() > 1 {
-                json.push(',');
-            }
-            json.push_str(&Value::from(name).to_string());
-            json.push(':');
-            json.push_str(value);
-        }
-        json.push('}');
-        json
-    }
-
     /// The event without these fields; their content in a blob or, if it is to
     /// be carried, compressed. `None` if that is sure not to fit.
     fn without(&self, fields: &[usize], carried_within: Option<usize>) -> Option<Parcel> {
@@ -549,30 +525,6 @@ fn compress(content: &[u8]) -> Vec<u8> {
     // comes out would be refused when it is unpacked.
     let _ = GzEncoder::new(content, Compression::default()).read_to_end(&mut compressed);
     compressed
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(String, &'de str)>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    members.push((name, value.get()));
-                }
-                Ok(members)
-            }
-        }
-
-        deserializer.deserialize_map(InOrder).map(Members)
-    }
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ fn changed(parcel: &Parcel, change: impl FnOnce(&mut Value)) -> Result<Event, Un
     change(&mut detail);
     match Transported::parse(&detail.to_string()).unwrap() {
         Transported::Packed(packed) => packed.unpack(parcel.blob.as_deref()),
-        Transported::Whole(event) => Ok(event),
+        Transported::Whole(event) => Ok(*event),
     }
 }
 
@@ -338,9 +338,9 @@ proptest! {
         let whole = event.to_json();
         prop_assert_eq!(parcel.is_packed(), event.entry_size(&whole) > limit);
         if parcel.is_packed() {
-            prop_assert_eq!(unpack(&parcel), whole.clone());
+            prop_assert_eq!(&unpack(&parcel), &whole);
             let read = packed(&parcel).unpack(parcel.blob.as_deref()).unwrap();
-            prop_assert_eq!(read.to_json(), whole.clone());
+            prop_assert_eq!(&read.to_json(), &whole);
             for field in reference(&parcel).fields {
                 prop_assert!(parcel.envelope(&event)["detail"][field].is_null());
             }

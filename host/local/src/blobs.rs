@@ -81,7 +81,7 @@ impl LocalBlobs {
     /// [`StoreError::Damaged`] if that is not what left it.
     pub(crate) fn open_now(&self, event: &Transported) -> Result<Event, StoreError> {
         match event {
-            Transported::Whole(event) => Ok(event.clone()),
+            Transported::Whole(event) => Ok(Event::clone(event)),
             Transported::Packed(packed) => self
                 .blob_of(packed)
                 .and_then(|blob| packed.unpack(blob.as_deref()).map_err(damaged)),
