@@ -5,11 +5,13 @@ use crate::bus::{FIND_WORKFLOW, read_workflow, workflow_columns};
 use crate::clock::elapsed;
 use crate::database::{
     Failure, collect, find, instant, json, micros, optional_instant, optional_json, text,
+    transported,
 };
 use crate::{ledger, paper};
 use alchemiser_broker::PaperAccount;
 use alchemiser_events::{
-    AccountName, BlobReference, CorrelationId, ErrorDetail, Event, EventId, EventType, Timestamp,
+    AccountName, BlobReference, CorrelationId, ErrorDetail, Event, EventId, EventType, PayloadRef,
+    Timestamp, Transported,
 };
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{
@@ -17,6 +19,7 @@ use alchemiser_worker::{
 };
 use rusqlite::{Connection, Row, Statement, ToSql};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -106,9 +109,9 @@ impl fmt::Display for Settled {
 /// An event of the archive.
 #[derive(Clone, Debug)]
 pub struct EventRecord {
-    /// The event.
-    pub event: Event,
-    /// Its very bytes.
+    /// The event as it was transported.
+    pub event: Transported,
+    /// The very bytes of that.
     pub json: String,
     /// When it was published, by the system clock.
     pub stored_at: Timestamp,
@@ -430,6 +433,38 @@ impl Queries {
         self.answer(|connection| Ok(find(connection, EVENT, [event.as_str()], read_event)?))
     }
 
+    /// An event with what had left it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if that is missing or not what it was.
+    pub fn whole(&self, event: &Transported) -> Result<Event, StoreError> {
+        self.blobs.open_now(event)
+    }
+
+    /// The very bytes of an event with what had left it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Queries::whole`].
+    pub fn whole_json<'a>(&self, record: &'a EventRecord) -> Result<Cow<'a, str>, StoreError> {
+        match &record.event {
+            Transported::Whole(_) => Ok(Cow::Borrowed(&record.json)),
+            Transported::Packed(packed) => self.blobs.unpack_now(packed).map(Cow::Owned),
+        }
+    }
+
+    /// Where the content of a packed event is, in words.
+    pub fn place(&self, reference: &PayloadRef) -> String {
+        match reference.gzip {
+            Some(_) => "compressed within the event".to_owned(),
+            None => {
+                let path = self.blobs.path(&reference.content.sha256);
+                format!("in `{}`", path.display())
+            }
+        }
+    }
+
     /// The deliveries of an event, by target.
     pub fn deliveries(&self, event: &EventId) -> Result<Vec<DeliveryRecord>, StoreError> {
         self.answer(|connection| deliveries(connection, event))
@@ -448,7 +483,7 @@ impl Queries {
             records
                 .into_iter()
                 .map(|record| {
-                    let deliveries = deliveries(connection, &record.event.header.event_id)?;
+                    let deliveries = deliveries(connection, &record.event.header().event_id)?;
                     Ok(TracedEvent { record, deliveries })
                 })
                 .collect()
@@ -610,7 +645,7 @@ fn deliveries(connection: &Connection, event: &EventId) -> Result<Vec<DeliveryRe
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     Ok(EventRecord {
-        event: json(row, "body")?,
+        event: transported(row, "body")?,
         json: row.get("body")?,
         stored_at: instant(row, "stored_at")?,
     })

@@ -14,7 +14,6 @@ use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The slot of a run by hand: New York's closing auction.
@@ -31,16 +30,11 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     let path = project.state(&command.state);
     let state = StateDirectory::open(&path).map_err(|error| opened(&error))?;
     machine::runtime()?.block_on(async {
-        let bus = state.bus(Arc::clone(&worker.routes));
+        let bus = worker.bus(&project, &state);
         let runner = worker.runner(&project, &state, &bus);
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
-        prune(
-            &bus,
-            &state,
-            project.settings.eventbridge.archive_retention(),
-        )
-        .await?;
+        prune(&bus, project.settings.eventbridge.archive_retention()).await?;
         report(&workflow, news, &state, &path, arguments.json)
     })
 }
@@ -128,13 +122,10 @@ async fn finish(bus: &Bus, runner: &Runner, workflow: &CorrelationId) -> Command
 }
 
 /// Forgets what was kept for long enough.
-async fn prune(bus: &Bus, state: &StateDirectory, retention: Duration) -> CommandResult {
+async fn prune(bus: &Bus, retention: Duration) -> CommandResult {
     let before = SystemTime::now() - retention;
     let instant = jiff::Timestamp::try_from(before).unwrap_or(jiff::Timestamp::MIN);
-    // The questions and answers of an event are kept as long as the event.
-    if bus.prune(Timestamp::new(instant)).await.map_err(store)? > 0 {
-        state.blobs().prune_now(before).map_err(store)?;
-    }
+    bus.prune(Timestamp::new(instant)).await.map_err(store)?;
     Ok(())
 }
 
