@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Days that a venue may be closed in a row; in 1914 it was more than four
-/// months, and nobody traded by schedules.
+/// Days that a venue is expected to be closed in a row, at most.
 const LONGEST_CLOSURE: u32 = 30;
 
 /// A brokerage account.

@@ -21,6 +21,7 @@ mod handlers;
 mod ledger;
 mod ports;
 mod redrive;
+mod scheduled;
 mod settings;
 mod workflow;
 
@@ -43,5 +44,8 @@ pub use ports::{
     StoreError, Transition, Workflows,
 };
 pub use redrive::{DeadDelivery, RedriveRefusal, readmit};
+pub use scheduled::{
+    CommandMistake, Given, InputVersion, Mode, ScheduledCommand, ScheduledTrading, command_mistakes,
+};
 pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};

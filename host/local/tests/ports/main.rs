@@ -5,6 +5,7 @@ mod letters;
 mod properties;
 mod replay;
 mod runner;
+mod scheduler;
 mod stores;
 #[path = "../support/mod.rs"]
 mod support;
