@@ -86,7 +86,7 @@ pub struct Run {
 #[derive(Args)]
 #[command(
     after_help = "Ctrl-C stops it when what was begun has ended; a second one stops it at once.\n\n\
-                  Example:\n  DAILY_TRADING=true alchemiser dev --data ~/prices"
+                  Example:\n  alchemiser dev --data ~/prices"
 )]
 pub struct Dev {
     #[command(flatten)]
