@@ -39,7 +39,7 @@ pub struct EventFilter {
     pub rule: Option<String>,
     /// Only those whose handling failed at least once.
     pub failed: bool,
-    /// At most so many: the last ones in the order of the list.
+    /// At most so many: those that were published last.
     pub limit: Option<u32>,
 }
 
@@ -255,42 +255,91 @@ pub struct Queries {
     blobs: LocalBlobs,
 }
 
-/// The conditions that a filter asks for.
-fn conditions(filter: &EventFilter) -> Vec<&'static str> {
-    let wanted = [
-        (filter.workflow.is_some(), "correlation_id = :workflow"),
-        (filter.event_type.is_some(), "type = :type"),
-        (filter.from.is_some(), "stored_at >= :from"),
-        (filter.to.is_some(), "stored_at < :to"),
-        (
-            filter.rule.is_some(),
-            "position IN (SELECT event FROM deliveries WHERE rule = :rule)",
-        ),
-        (
-            filter.failed,
-            "position IN (SELECT event FROM deliveries WHERE failures > 0)",
-        ),
-    ];
-    wanted
-        .into_iter()
-        .filter_map(|(is_wanted, condition)| is_wanted.then_some(condition))
-        .collect()
+/// What a filter asks for: of events `e`, and of a delivery `d` of theirs.
+struct Conditions {
+    of_event: Vec<&'static str>,
+    of_delivery: Vec<&'static str>,
 }
 
-/// With a limit the list comes backwards, so that the limit keeps the last
-/// ones.
+impl Conditions {
+    fn of(filter: &EventFilter) -> Self {
+        let wanted = |conditions: &[(bool, &'static str)]| {
+            let wanted = conditions.iter().filter(|(is_wanted, _)| *is_wanted);
+            wanted.map(|(_, condition)| *condition).collect()
+        };
+        Self {
+            of_event: wanted(&[
+                (filter.workflow.is_some(), "e.correlation_id = :workflow"),
+                (filter.event_type.is_some(), "e.type = :type"),
+                (filter.from.is_some(), "e.stored_at >= :from"),
+                (filter.to.is_some(), "e.stored_at < :to"),
+            ]),
+            of_delivery: wanted(&[
+                (filter.rule.is_some() && !filter.failed, "d.rule = :rule"),
+                // With a plus it is not looked up in an index: those that failed
+                // are fewer than those of any rule, and have one of their own.
+                (filter.rule.is_some() && filter.failed, "+d.rule = :rule"),
+                (filter.failed, "d.failures > 0"),
+            ]),
+        }
+    }
+
+    /// All of them, of an event.
+    fn on_event(&self) -> String {
+        let mut conditions: Vec<String> = self.of_event.iter().map(|&one| one.to_owned()).collect();
+        conditions.extend(self.of_delivery.iter().map(|condition| {
+            format!("e.position IN (SELECT d.event FROM deliveries d WHERE {condition})")
+        }));
+        r#where(&conditions)
+    }
+
+    /// All of them, of a delivery and its event.
+    fn on_delivery(&self) -> String {
+        r#where(&[&self.of_delivery[..], &self.of_event].concat())
+    }
+}
+
+fn r#where<C: AsRef<str>>(conditions: &[C]) -> String {
+    let conditions: Vec<&str> = conditions.iter().map(AsRef::as_ref).collect();
+    match conditions[..] {
+        [] => String::new(),
+        _ => format!("WHERE {}", conditions.join(" AND ")),
+    }
+}
+
+/// In the order of the list; with a limit, of those that came last.
+///
+/// The last ones are found backwards from the newest, by the index that leaves
+/// the fewest to look at: that of the deliveries, unless the events are those
+/// of one workflow.
 fn select_events(filter: &EventFilter) -> String {
-    let conditions = match conditions(filter) {
-        none if none.is_empty() => String::new(),
-        some => format!("WHERE {}", some.join(" AND ")),
-    };
-    let (order, limit) = match filter.limit {
-        Some(_) => ("DESC", "LIMIT :limit"),
-        None => ("ASC", ""),
+    let conditions = Conditions::of(filter);
+    let by_delivery = !conditions.of_delivery.is_empty() && filter.workflow.is_none();
+    let wanted = if filter.limit.is_none() {
+        conditions.on_event()
+    } else if by_delivery {
+        // An event comes as often as it has such deliveries, side by side.
+        format!(
+            "WHERE e.position IN (
+                SELECT DISTINCT d.event
+                FROM deliveries d CROSS JOIN events e ON e.position = d.event {}
+                ORDER BY d.event DESC LIMIT :limit)",
+            conditions.on_delivery()
+        )
+    } else {
+        let newest = match (filter.from, filter.to) {
+            (None, None) => "e.position DESC",
+            _ => "e.stored_at DESC, e.position DESC",
+        };
+        format!(
+            "WHERE e.position IN (
+                SELECT e.position FROM events e {} ORDER BY {newest} LIMIT :limit)",
+            conditions.on_event()
+        )
     };
     format!(
-        "SELECT body, stored_at FROM events {conditions}
-         ORDER BY correlation_id {order}, sequence {order}, event_id {order} {limit}"
+        "SELECT e.body, e.stored_at FROM events e {wanted}
+         ORDER BY e.correlation_id, e.sequence, e.event_id"
     )
 }
 
@@ -355,7 +404,7 @@ impl Queries {
     }
 
     /// As [`Queries::events`], one at a time: an archive may be longer than
-    /// there is memory. Only a limit's worth is held.
+    /// there is memory.
     pub fn each_event(
         &self,
         filter: &EventFilter,
@@ -540,16 +589,10 @@ fn each_event(
         bind(&mut statement, ":limit", limit)?;
     }
     let mut rows = statement.raw_query().mapped(read_event);
-    if filter.limit.is_some() {
-        let backwards = rows.collect::<Result<Vec<_>, _>>()?;
-        backwards.into_iter().rev().for_each(each);
+    rows.try_for_each(|event| {
+        each(event?);
         Ok(())
-    } else {
-        rows.try_for_each(|event| {
-            each(event?);
-            Ok(())
-        })
-    }
+    })
 }
 
 fn bind(statement: &mut Statement<'_>, name: &str, value: impl ToSql) -> rusqlite::Result<()> {
@@ -670,7 +713,9 @@ mod tests {
                 failed: chosen(5),
                 limit: chosen(6).then_some(1),
             };
-            let narrows = choice & 0b0011_1100 != 0;
+            // A limit bounds what is sorted; rows that were chosen by time or by
+            // their deliveries do not come in the order of the list.
+            let narrows = choice & 0b0111_1100 != 0;
             let sorting = if narrows {
                 Sorting::Allowed
             } else {

@@ -20,7 +20,9 @@ mod handler;
 mod handlers;
 mod ledger;
 mod ports;
+mod question;
 mod redrive;
+mod rehearsal;
 mod scheduled;
 mod settings;
 mod workflow;
@@ -44,6 +46,7 @@ pub use ports::{
     StoreError, Transition, Workflows,
 };
 pub use redrive::{DeadDelivery, RedriveRefusal, readmit};
+pub use rehearsal::{Change, Order, Rehearsal, RehearsalError, RehearsedStrategy, rehearse};
 pub use scheduled::{
     CommandMistake, Given, InputVersion, Mode, ScheduledCommand, ScheduledTrading, command_mistakes,
 };

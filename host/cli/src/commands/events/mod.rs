@@ -1,8 +1,9 @@
 //! `alchemiser events`: looks at the archive.
 
+mod rehearsal;
 mod replay;
 
-use super::state::{open, store};
+use super::state::{Limit, open, store};
 use crate::arguments::{Arguments, Events};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::output::{Align, Table};
@@ -10,9 +11,6 @@ use crate::project::Project;
 use crate::trace;
 use alchemiser_events::{CorrelationId, EventId, EventType};
 use alchemiser_local::{EventFilter, EventRecord, Queries};
-
-/// How many events are listed for people.
-const LIMIT: u32 = 1000;
 
 /// Dispatches the subcommands.
 pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
@@ -32,11 +30,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 .map(str::parse::<EventType>)
                 .transpose()
                 .map_err(|error| CommandFailure::usage("UsageError", error))?;
-            let limit = match (limit, arguments.json) {
-                (Some(0), _) | (None, true) => None,
-                (Some(limit), _) => Some(*limit),
-                (None, false) => Some(LIMIT),
-            };
+            let limit = Limit::of(*limit, arguments.json);
             let filter = EventFilter {
                 workflow: workflow.as_deref().map(known_workflow).transpose()?,
                 event_type,
@@ -44,7 +38,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 failed: *failed,
                 from: window.from,
                 to: window.to,
-                limit,
+                limit: limit.rows(),
             };
             let queries = open(&project, state)?;
             if arguments.json {
@@ -115,7 +109,7 @@ fn known_workflow(text: &str) -> CommandResult<CorrelationId> {
     })
 }
 
-fn list(events: &[EventRecord], limit: Option<u32>) {
+fn list(events: &[EventRecord], limit: Limit) {
     let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Left]);
     for EventRecord { event, .. } in events {
         table.row([
@@ -129,12 +123,7 @@ fn list(events: &[EventRecord], limit: Option<u32>) {
         println!("There are no such events.");
     }
     table.print();
-    if limit.is_some_and(|limit| events.len() == limit as usize) {
-        println!(
-            "These are the last {}; `--limit 0` lists all.",
-            events.len()
-        );
-    }
+    limit.tell(events.len());
 }
 
 fn unknown(what: &str, id: &str) -> CommandFailure {
