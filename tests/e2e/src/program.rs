@@ -150,6 +150,17 @@ impl Alchemiser {
         child.spawn().expect("the binary can be executed")
     }
 
+    /// Starts it with this for stdout, and leaves it alone.
+    pub fn start_into<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        stdout: File,
+    ) -> Child {
+        let mut command = self.command(arguments);
+        let child = command.stdout(stdout).stderr(Stdio::null());
+        child.spawn().expect("the binary can be executed")
+    }
+
     /// The user's own environment does not reach the program: a setting in it
     /// would change what is tested.
     fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {

@@ -115,6 +115,16 @@ impl State {
         self.documents("SELECT error FROM dead_letters ORDER BY letter")
     }
 
+    /// Changes what the program has written, while it does not run.
+    pub fn change(&self, statement: &str) {
+        let connection = Connection::open(self.path.join("alchemiser.db"))
+            .expect("the state directory has a database");
+        let changed = connection
+            .execute(statement, [])
+            .expect("the statement is right");
+        assert!(changed > 0, "{statement}");
+    }
+
     fn documents(&self, query: &str) -> Vec<Value> {
         self.rows(query, |row| row.get::<_, String>(0))
             .iter()

@@ -11,11 +11,14 @@ mod look;
 mod prune;
 mod publish;
 mod replay;
+mod schedules;
 mod workflows;
 
 pub use letters::Redrive;
 pub(crate) use look::{Due, Look, Scope};
 pub use replay::{Fate, Replay, Replayed};
+pub(crate) use schedules::{ALL as ALL_SCHEDULES, Known, Settlement, read_schedule};
+pub use schedules::{LastTime, Outcome, ScheduleRecord};
 pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
 
 use crate::database::{Database, Durability, collect, execute, micros, transported};
@@ -150,7 +153,8 @@ impl Bus {
         self.state.due.send_replace(());
     }
 
-    fn now(&self) -> Timestamp {
+    /// Now, by the system clock.
+    pub(crate) fn now(&self) -> Timestamp {
         self.state.clock.now()
     }
 
@@ -230,7 +234,7 @@ impl Deliveries for Bus {
 
 #[cfg(test)]
 mod tests {
-    use super::{claim, commit, letters, look, prune, publish, replay, workflows};
+    use super::{claim, commit, letters, look, prune, publish, replay, schedules, workflows};
     use crate::database::{Sorting, assert_uses_indexes};
 
     #[test]
@@ -267,6 +271,9 @@ mod tests {
             look::EVENT,
             publish::POSITION,
             publish::BODIES_OF_WORKFLOW,
+            schedules::FIND,
+            schedules::SETTLE,
+            schedules::SET_BACK,
             workflows::FIND,
             workflows::OF_ACCOUNT,
             workflows::HAVE_CHANGED,

@@ -32,7 +32,7 @@ pub(super) const BODIES_OF_WORKFLOW: &str = "
 /// An event with all that can be said about it without the database, so that
 /// the one thread that writes does nothing else.
 pub(crate) struct Publication {
-    routed: Routed,
+    pub(super) routed: Routed,
     sequence: u32,
     event_type: &'static str,
     source: &'static str,

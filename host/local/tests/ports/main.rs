@@ -7,6 +7,7 @@ mod payloads;
 mod properties;
 mod replay;
 mod runner;
+mod scheduler;
 mod stores;
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,6 +4,7 @@ mod closing;
 mod dispatch;
 mod execution;
 mod redrive;
+mod scheduled;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
