@@ -12,7 +12,6 @@ use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The slot of a run by hand: New York's closing auction.
 const SLOT: &str = "1600";
