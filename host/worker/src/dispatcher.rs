@@ -8,6 +8,7 @@ use crate::ports::{
 use crate::settings::RetrySettings;
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{Event, EventType, Payload, WorkflowFailed, WorkflowType};
+use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{RetryPolicy, Routes, TargetName};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -75,11 +76,13 @@ impl Dispatcher {
             event_id: event.header.event_id.clone(),
             target: target.clone(),
         };
+        fail_point!(BeforeClaim);
         let claimed = match self.deliveries.claim(&key, self.retry.lease()).await? {
             Claim::Acquired(claimed) => claimed,
             Claim::Finished => return Ok(Dispatched::Finished),
             Claim::NotNow => return Ok(Dispatched::NotNow),
         };
+        fail_point!(AfterClaim);
         let workflow = self.workflows.find(&event.header.correlation_id).await?;
         let delivery = Delivery {
             event,
@@ -101,8 +104,12 @@ impl Dispatcher {
             Err(failure) => (delivery.dead(failure), Dispatched::Dead),
         };
         log(&claimed, event, &commit);
+        fail_point!(AfterHandler);
         match self.deliveries.commit(&claimed, commit).await {
-            Ok(()) => Ok(dispatched),
+            Ok(()) => {
+                fail_point!(AfterCommit);
+                Ok(dispatched)
+            }
             Err(StoreError::Conflict(reason)) => {
                 tracing::warn!(delivery = %claimed.key, %reason, "commit refused, the delivery will be tried again");
                 Ok(Dispatched::NotNow)

@@ -20,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The program in a project.
 #[derive(Clone, Debug)]
 pub struct Alchemiser {
+    binary: &'static Path,
     project: PathBuf,
     environment: Vec<(String, String)>,
 }
@@ -36,9 +37,25 @@ impl Alchemiser {
     #[must_use]
     pub fn within(project: &Path) -> Self {
         Self {
+            binary: released(),
             project: project.to_owned(),
             environment: Vec::new(),
         }
+    }
+
+    /// The same, built with fail points.
+    #[must_use]
+    pub fn with_fail_points(self) -> Self {
+        Self {
+            binary: with_fail_points(),
+            ..self
+        }
+    }
+
+    /// The file that is run.
+    #[must_use]
+    pub fn binary(&self) -> &'static Path {
+        self.binary
     }
 
     /// The same with one more environment variable.
@@ -116,7 +133,7 @@ impl Alchemiser {
     /// The user's own environment does not reach the program: a setting in it
     /// would change what is tested.
     fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.binary);
         command
             .args(arguments)
             .current_dir(&self.project)
@@ -251,18 +268,33 @@ pub fn plugins() -> &'static Path {
 
 /// The binary, built beside these tests; the variable `ALCHEMISER` may name
 /// another.
-fn binary() -> &'static Path {
+fn released() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> =
+        LazyLock::new(|| there(built().join("alchemiser"), "ALCHEMISER", "make build"));
+    &BINARY
+}
+
+/// The binary with fail points, built in a folder of its own; the variable
+/// `ALCHEMISER_WITH_FAIL_POINTS` may name another.
+fn with_fail_points() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let binary = std::env::var_os("ALCHEMISER")
-            .map_or_else(|| built().join("alchemiser"), PathBuf::from);
-        assert!(
-            binary.is_file(),
-            "there is no {}; run `make build`",
-            binary.display()
-        );
-        binary
+        there(
+            built().join("../fail-points/release/alchemiser"),
+            "ALCHEMISER_WITH_FAIL_POINTS",
+            "scripts/build-fail-points",
+        )
     });
     &BINARY
+}
+
+fn there(usual: PathBuf, variable: &str, made_by: &str) -> PathBuf {
+    let binary = std::env::var_os(variable).map_or(usual, PathBuf::from);
+    assert!(
+        binary.is_file(),
+        "there is no {}; run `{made_by}`",
+        binary.display()
+    );
+    binary
 }
 
 /// The folder that cargo puts binaries in; tests lie in `deps` within it.

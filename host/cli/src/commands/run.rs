@@ -10,6 +10,7 @@ use crate::worker::{Worker, account};
 use alchemiser_events::{
     CorrelationId, SessionDate, Timestamp, TradingMode, WorkflowConfiguration,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
@@ -33,8 +34,13 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     machine::runtime()?.block_on(async {
         let bus = state.bus(Arc::clone(&worker.routes));
         let runner = worker.runner(&project, &state, &bus);
+        // Nobody would come back to what a crash left of an ended workflow.
+        for ended in bus.untold(&start.account).await.map_err(store)? {
+            runner.run_workflow(&ended).await.map_err(store)?;
+        }
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
+        fail_point!(WorkflowEnded);
         prune(
             &bus,
             &state,

@@ -20,7 +20,7 @@ pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_column
 
 use crate::database::{Database, Durability, collect, json};
 use crate::directory::State;
-use alchemiser_events::{CorrelationId, Event, Timestamp};
+use alchemiser_events::{AccountName, CorrelationId, Event, Timestamp};
 use alchemiser_rules::Routes;
 use alchemiser_worker::{Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
 use async_trait::async_trait;
@@ -84,6 +84,16 @@ impl Bus {
             .await?;
         self.tell_due();
         Ok(made)
+    }
+
+    /// The workflows of an account that have ended and have deliveries that
+    /// have not, the oldest first: a crash between the end of a workflow and the
+    /// last word about it leaves such.
+    pub async fn untold(&self, account: &AccountName) -> Result<Vec<CorrelationId>, StoreError> {
+        let account = account.clone();
+        self.database()
+            .read(move |connection| look::untold(connection, &account))
+            .await
     }
 
     /// What can be worked on now.
@@ -213,6 +223,7 @@ mod tests {
             look::CLAIMED,
             look::NEXT_DUE,
             look::OPEN_OF_WORKFLOW,
+            look::UNTOLD,
             look::EVENT,
             publish::POSITION,
             publish::BODIES_OF_WORKFLOW,

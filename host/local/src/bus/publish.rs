@@ -2,6 +2,7 @@
 
 use crate::database::{Failure, execute, find, micros};
 use alchemiser_events::{CorrelationId, Event, EventId, Timestamp};
+use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{Routes, RuleName, TargetName};
 use alchemiser_worker::StoreError;
 use rusqlite::{Connection, params};
@@ -98,6 +99,7 @@ pub(crate) fn store(
             }
             continue;
         }
+        fail_point!(EventStored);
         let position = connection.last_insert_rowid();
         deliver(connection, position, publication, None, now)?;
     }
