@@ -247,12 +247,19 @@ impl World {
             .publish(event(active, Source::Orchestration, failed));
     }
 
+    /// How many orders of its plan were taken.
     fn sent_by(&self, workflow: &Workflow) -> usize {
-        let clock = workflow.clock;
+        let cause = CausationId::command(&workflow.correlation_id);
+        let plan = PlanId::derive(&workflow.correlation_id, &cause);
         let desk = self.broker.desk();
-        desk.taken
-            .iter()
-            .filter(|order| order.submitted_at == clock)
+        [("AAA", Side::Sell), ("BBB", Side::Buy)]
+            .into_iter()
+            .map(|(name, side)| ClientOrderId::derive(&plan, &symbol(name), side, 0, 0))
+            .filter(|name| {
+                desk.taken
+                    .iter()
+                    .any(|order| order.client_order_id == *name)
+            })
             .count()
     }
 
