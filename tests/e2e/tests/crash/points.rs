@@ -235,6 +235,37 @@ fn a_redrive_survives_a_kill_between_any_two_steps() {
     let _ = story.kill_at_all(kills(15), &mut random());
 }
 
+/// What a killed process left unfinished is finished first, even if the next
+/// one is asked for another session: the workflow, or only the last word on it.
+#[test]
+fn the_next_session_waits_for_the_one_before() {
+    let alchemiser = Alchemiser::shipped();
+    let undisturbed = State::new();
+    let _ = undisturbed.run(&alchemiser, DATES[0]).exits(0);
+    let _ = undisturbed.run(&alchemiser, DATES[3]).exits(0);
+    let expected = Outcome::of(&undisturbed);
+
+    let commits = (1..=6).map(|pass| format!("after-commit=kill@{pass}"));
+    let places = ["after-start=kill", "order-taken=kill@2", "owner-told=kill"];
+    let mut finished_first = 0;
+    let mut hits = 0;
+    for plan in places.map(str::to_owned).into_iter().chain(commits) {
+        let state = State::new();
+        let killed = crate::start(&state, &with_plan(&alchemiser, &plan), DATES[0]);
+        match crate::end(killed) {
+            End::Killed => hits += 1,
+            End::ByItself(code) => assert_eq!((code, plan.as_str()), (0, "after-commit=kill@6")),
+        }
+        let next = state.call(&alchemiser, ["run", "--date", DATES[3]]);
+        let first = format!("Finishing dev-paper-{}-1600 first", DATES[0]);
+        finished_first += usize::from(next.exits(0).stdout.contains(&first));
+        assert_eq!(Outcome::of(&state), expected, "{plan}");
+    }
+    assert!(hits >= 8, "{hits}");
+    // The rest had only somebody to tell.
+    assert!((1..hits).contains(&finished_first), "{finished_first}");
+}
+
 /// Every point is on the way of one of the stories, so that each is killed at.
 #[test]
 fn every_point_is_come_to() {
