@@ -4,6 +4,7 @@ use crate::database::{Failure, execute, find, micros};
 use alchemiser_events::{
     CorrelationId, Event, EventId, Header, Parcel, PayloadTooLarge, Timestamp, transports,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{Routes, RuleName, TargetName};
 use alchemiser_worker::StoreError;
 use rusqlite::{Connection, params};
@@ -134,6 +135,7 @@ pub(crate) fn store(
             }
             continue;
         }
+        fail_point!(EventStored);
         let position = connection.last_insert_rowid();
         deliver(connection, position, routed, None, now)?;
     }
