@@ -29,6 +29,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run one workflow from start to end
     Run(Run),
+    /// Run workflows when their schedules say, until stopped
+    Dev(Dev),
     /// Ask strategies for their weights
     Evaluate(Evaluate),
     /// Print the values of an indicator
@@ -75,6 +77,18 @@ pub struct Run {
     /// The session to decide on [default: the last one of the data]
     #[arg(long, value_name = "DATE")]
     pub date: Option<SessionDate>,
+    #[command(flatten)]
+    pub data: Data,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Ctrl-C stops it when what was begun has ended; a second one stops it at once.\n\n\
+                  Example:\n  alchemiser dev --data ~/prices"
+)]
+pub struct Dev {
     #[command(flatten)]
     pub data: Data,
     #[command(flatten)]
@@ -222,7 +236,7 @@ pub enum Rules {
         #[command(flatten)]
         state: State,
     },
-    /// List the schedules, and when they fire next
+    /// List the schedules: what they did last, and when they fire next
     #[command(after_help = "Example:\n  alchemiser rules schedules --count 5")]
     Schedules {
         /// The instant to look on from [default: now]
@@ -231,6 +245,8 @@ pub enum Rules {
         /// How many times to show for each
         #[arg(long, value_name = "N", default_value_t = 3)]
         count: usize,
+        #[command(flatten)]
+        state: State,
     },
     /// Print the JSON Schema of routes.toml, for editors
     #[command(after_help = "Example:\n  alchemiser rules schema")]

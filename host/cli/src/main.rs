@@ -31,6 +31,7 @@ mod refusal;
 mod report;
 mod settings;
 mod snippet;
+mod stop;
 mod trace;
 mod worker;
 
@@ -83,6 +84,7 @@ fn misused(error: &clap::Error) -> ExitCode {
 fn run(arguments: &Arguments) -> CommandResult {
     match &arguments.command {
         Command::Run(command) => commands::run::run(command, arguments),
+        Command::Dev(command) => commands::dev::dev(command, arguments),
         Command::Evaluate(command) => commands::evaluate::evaluate(command, arguments),
         Command::Indicator(command) => commands::indicator::indicator(command, arguments),
         Command::Strategy(command) => commands::strategy::strategy(command, arguments),

@@ -1,7 +1,9 @@
 //! What the command line asks. Nothing here can write.
 
 use crate::blobs::LocalBlobs;
-use crate::bus::{FIND_WORKFLOW, read_workflow, workflow_columns};
+use crate::bus::{
+    ALL_SCHEDULES, FIND_WORKFLOW, ScheduleRecord, read_schedule, read_workflow, workflow_columns,
+};
 use crate::clock::elapsed;
 use crate::database::{
     Failure, collect, find, instant, json, micros, optional_instant, optional_json, text,
@@ -565,6 +567,11 @@ impl Queries {
                 workflows: workflows.into_iter().collect(),
             })
         })
+    }
+
+    /// What the schedules in force did last, by their names.
+    pub fn schedules(&self) -> Result<Vec<ScheduleRecord>, StoreError> {
+        self.answer(|connection| Ok(collect(connection, ALL_SCHEDULES, [], read_schedule)?))
     }
 
     /// What a workflow traded, in the order in which it was recorded.

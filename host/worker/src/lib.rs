@@ -23,6 +23,7 @@ mod ports;
 mod question;
 mod redrive;
 mod rehearsal;
+mod scheduled;
 mod settings;
 mod workflow;
 
@@ -46,5 +47,8 @@ pub use ports::{
 };
 pub use redrive::{DeadDelivery, RedriveRefusal, readmit};
 pub use rehearsal::{Change, Order, Rehearsal, RehearsalError, RehearsedStrategy, rehearse};
+pub use scheduled::{
+    CommandMistake, Given, InputVersion, Mode, ScheduledCommand, ScheduledTrading, command_mistakes,
+};
 pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};

@@ -3,9 +3,10 @@
 use crate::arguments::State;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
-use alchemiser_events::CorrelationId;
-use alchemiser_local::{OpenError, Queries, StateDirectory, WorkflowRecord};
+use alchemiser_events::{CorrelationId, Timestamp};
+use alchemiser_local::{Bus, OpenError, Queries, StateDirectory, WorkflowRecord};
 use alchemiser_worker::StoreError;
+use std::time::{Duration, SystemTime};
 
 /// The state, which must be there.
 pub fn open(project: &Project, state: &State) -> CommandResult<Queries> {
@@ -25,6 +26,14 @@ pub fn opened(error: &OpenError) -> CommandFailure {
 /// A store that could not be read.
 pub fn store(error: StoreError) -> CommandFailure {
     CommandFailure::failed("StoreError", error)
+}
+
+/// Forgets what was kept for long enough, and answers how many events that
+/// were.
+pub async fn prune(bus: &Bus, retention: Duration) -> Result<usize, StoreError> {
+    let before = SystemTime::now() - retention;
+    let instant = jiff::Timestamp::try_from(before).unwrap_or(jiff::Timestamp::MIN);
+    bus.prune(Timestamp::new(instant)).await
 }
 
 /// A workflow, which must be there.

@@ -11,16 +11,21 @@ mod look;
 mod prune;
 mod publish;
 mod replay;
+mod schedules;
 mod workflows;
 
 pub use letters::Redrive;
 pub(crate) use look::{Due, Look, Scope};
 pub use replay::{Fate, Replay, Replayed};
+pub(crate) use schedules::{ALL as ALL_SCHEDULES, Known, Settlement, read_schedule};
+pub use schedules::{LastTime, Outcome, ScheduleRecord};
 pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
 
 use crate::database::{Database, Durability, collect, execute, micros, transported};
 use crate::directory::State;
-use alchemiser_events::{CorrelationId, DEFAULT_LARGEST_ENTRY, Event, Timestamp, Transported};
+use alchemiser_events::{
+    AccountName, CorrelationId, DEFAULT_LARGEST_ENTRY, Event, Timestamp, Transported,
+};
 use alchemiser_rules::Routes;
 use alchemiser_worker::{Blobs as _, Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
 use async_trait::async_trait;
@@ -104,6 +109,16 @@ impl Bus {
         Ok(made)
     }
 
+    /// The workflows of an account that have ended and have deliveries that
+    /// have not, the oldest first: a crash between the end of a workflow and the
+    /// last word about it leaves such.
+    pub async fn untold(&self, account: &AccountName) -> Result<Vec<CorrelationId>, StoreError> {
+        let account = account.clone();
+        self.database()
+            .read(move |connection| look::untold(connection, &account))
+            .await
+    }
+
     /// What can be worked on now.
     pub(crate) async fn look(&self, scope: &Scope, limit: u32) -> Result<Look, StoreError> {
         let scope = scope.clone();
@@ -150,7 +165,8 @@ impl Bus {
         self.state.due.send_replace(());
     }
 
-    fn now(&self) -> Timestamp {
+    /// Now, by the system clock.
+    pub(crate) fn now(&self) -> Timestamp {
         self.state.clock.now()
     }
 
@@ -230,7 +246,7 @@ impl Deliveries for Bus {
 
 #[cfg(test)]
 mod tests {
-    use super::{claim, commit, letters, look, prune, publish, replay, workflows};
+    use super::{claim, commit, letters, look, prune, publish, replay, schedules, workflows};
     use crate::database::{Sorting, assert_uses_indexes};
 
     #[test]
@@ -264,9 +280,13 @@ mod tests {
             look::CLAIMED,
             look::NEXT_DUE,
             look::OPEN_OF_WORKFLOW,
+            look::UNTOLD,
             look::EVENT,
             publish::POSITION,
             publish::BODIES_OF_WORKFLOW,
+            schedules::FIND,
+            schedules::SETTLE,
+            schedules::SET_BACK,
             workflows::FIND,
             workflows::OF_ACCOUNT,
             workflows::HAVE_CHANGED,

@@ -257,6 +257,17 @@ impl ManualClock {
         *now = now.after(duration);
     }
 
+    pub(crate) fn set(&self, now: &str) {
+        *self.0.lock().unwrap() = Timestamp::parse(now).unwrap();
+    }
+
+    /// Goes so many seconds on, or back.
+    pub(crate) fn shift(&self, seconds: i64) {
+        let mut now = self.0.lock().unwrap();
+        let shift = jiff::SignedDuration::from_secs(seconds);
+        *now = Timestamp::new(now.instant().saturating_add(shift).unwrap());
+    }
+
     pub(crate) fn go_back(&self, duration: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = Timestamp::new(now.instant().saturating_sub(duration).unwrap());

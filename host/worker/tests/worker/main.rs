@@ -3,7 +3,9 @@
 mod closing;
 mod dispatch;
 mod execution;
+mod machine;
 mod redrive;
+mod scheduled;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
