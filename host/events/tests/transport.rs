@@ -258,7 +258,7 @@ fn whatever_was_altered_is_noticed() {
 fn a_blob_that_is_not_what_it_was_is_refused() {
     let parcel = event(&noise(300_000), "").pack(LIMIT).unwrap();
     let packed = packed(&parcel);
-    let blob = parcel.blob.clone().unwrap();
+    let blob = parcel.blob.unwrap();
     assert!(packed.unpack(Some(&blob)).is_ok());
     let mut altered = blob.clone();
     altered[1000] ^= 1;
@@ -289,7 +289,7 @@ fn a_compressed_content_is_not_read_beyond_its_size() {
     let parcel = event_of_size(LIMIT + 1).pack(LIMIT).unwrap();
     let begin = std::time::Instant::now();
     let error = changed(&parcel, |detail| {
-        detail["payload_ref"]["gzip"] = bomb.into()
+        detail["payload_ref"]["gzip"] = bomb.into();
     });
     assert!(
         matches!(

@@ -47,7 +47,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
         };
         let stop =
             Stop::listen(asked).map_err(|error| CommandFailure::failed("SignalError", error))?;
-        let bus = state.bus(Arc::clone(&worker.routes));
+        let bus = worker.bus(&project, &state);
         take_up(&project, &bus).await?;
 
         let broker = worker.broker(&project, &state);
