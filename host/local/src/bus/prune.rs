@@ -40,8 +40,8 @@ pub(super) const KEPT: &str = "SELECT body FROM events WHERE stored_at < ?1 ORDE
 impl Bus {
     /// Forgets events that were published before an instant, with their
     /// deliveries and letters, and answers how many. Content that only they
-    /// referred to is removed within a day. Workflows, the ledger and accounts
-    /// stay.
+    /// referred to goes with them, or with those of a day later. Workflows, the
+    /// ledger and accounts stay.
     ///
     /// # Errors
     ///
