@@ -75,12 +75,21 @@ pub trait PaperStore: Send + Sync {
 
 /// The account could not be read or written.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the paper account: {0}")]
-pub struct PaperStoreError(pub String);
+pub enum PaperStoreError {
+    /// Another attempt may succeed.
+    #[error("the paper account: {0}")]
+    Unavailable(String),
+    /// It stays so until somebody puts the machine right.
+    #[error("{0}")]
+    Unusable(String),
+}
 
 impl From<PaperStoreError> for BrokerError {
     fn from(error: PaperStoreError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            PaperStoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            PaperStoreError::Unusable(reason) => Self::Unusable(reason),
+        }
     }
 }
 
@@ -467,7 +476,10 @@ mod tests {
                     is_open,
                     "{at}"
                 );
-                let quotes = broker.quotes(&[spy.clone()], instant).await.unwrap();
+                let quotes = broker
+                    .quotes(std::slice::from_ref(&spy), instant)
+                    .await
+                    .unwrap();
                 let mid = quotes.get(&spy).map(|quote| quote.mid.to_string());
                 assert_eq!(mid.as_deref(), price.filter(|_| is_open), "{at}");
             }

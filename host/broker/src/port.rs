@@ -181,6 +181,10 @@ pub enum BrokerError {
     /// Another attempt would fail the same way.
     #[error("the broker refused the request: {0}")]
     Refused(String),
+    /// The machine of a broker that is simulated cannot be used until somebody
+    /// puts it right. Says what to do.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 impl BrokerError {

@@ -96,6 +96,14 @@ impl Worker {
         }
     }
 
+    /// The bus of a state directory.
+    pub fn bus(&self, project: &Project, state: &StateDirectory) -> Bus {
+        let largest_entry = project.settings.eventbridge.max_payload_size_bytes;
+        state
+            .bus(Arc::clone(&self.routes))
+            .with_largest_entry(largest_entry)
+    }
+
     /// A runner on a state directory.
     pub fn runner(&self, project: &Project, state: &StateDirectory, bus: &Bus) -> Runner {
         let broker = self.broker(project, state);
@@ -164,7 +172,7 @@ impl Worker {
             Arc::new(PortfolioHandler::new(
                 self.portfolio.clone(),
                 broker.clone(),
-                blobs,
+                blobs.clone(),
                 portfolio,
             )),
             Arc::new(ExecutionHandler::new(
@@ -181,6 +189,7 @@ impl Worker {
             Arc::clone(&self.routes),
             workflows.clone(),
             workflows,
+            blobs,
             settings.retry.clone(),
         )
     }

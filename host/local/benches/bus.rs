@@ -14,7 +14,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use alchemiser_events::Event;
+use alchemiser_events::Transported;
 use alchemiser_local::{Bus, Dispatch, Runner, StateDirectory};
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{Deliveries as _, Dispatched, StoreError, WorkflowState, Workflows as _};
@@ -138,7 +138,12 @@ struct Chain {
 
 #[async_trait]
 impl Dispatch for Chain {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        let event = whole(event);
         let claimed = claim(&self.bus, &key(event, target.as_str()))
             .await
             .unwrap();

@@ -7,11 +7,13 @@ use crate::bus::{
 use crate::clock::elapsed;
 use crate::database::{
     Failure, collect, find, instant, json, micros, optional_instant, optional_json, text,
+    transported,
 };
 use crate::{ledger, paper};
 use alchemiser_broker::PaperAccount;
 use alchemiser_events::{
-    AccountName, BlobReference, CorrelationId, ErrorDetail, Event, EventId, EventType, Timestamp,
+    AccountName, BlobReference, CorrelationId, ErrorDetail, Event, EventId, EventType, PayloadRef,
+    Timestamp, Transported,
 };
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{
@@ -19,6 +21,7 @@ use alchemiser_worker::{
 };
 use rusqlite::{Connection, Row, Statement, ToSql};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -108,9 +111,9 @@ impl fmt::Display for Settled {
 /// An event of the archive.
 #[derive(Clone, Debug)]
 pub struct EventRecord {
-    /// The event.
-    pub event: Event,
-    /// Its very bytes.
+    /// The event as it was transported.
+    pub event: Transported,
+    /// The very bytes of that.
     pub json: String,
     /// When it was published, by the system clock.
     pub stored_at: Timestamp,
@@ -327,9 +330,12 @@ fn select_events(filter: &EventFilter) -> String {
             conditions.on_delivery()
         )
     } else {
-        let newest = match (filter.from, filter.to) {
-            (None, None) => "e.position DESC",
-            _ => "e.stored_at DESC, e.position DESC",
+        // What the index of types holds is enough to order by position.
+        let by_type = filter.event_type.is_some() && filter.from.is_none() && filter.to.is_none();
+        let newest = if by_type {
+            "e.position DESC"
+        } else {
+            "e.stored_at DESC, e.position DESC"
         };
         format!(
             "WHERE e.position IN (
@@ -429,6 +435,38 @@ impl Queries {
         self.answer(|connection| Ok(find(connection, EVENT, [event.as_str()], read_event)?))
     }
 
+    /// An event with what had left it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if that is missing or not what it was.
+    pub fn whole(&self, event: &Transported) -> Result<Event, StoreError> {
+        self.blobs.open_now(event)
+    }
+
+    /// The very bytes of an event with what had left it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Queries::whole`].
+    pub fn whole_json<'a>(&self, record: &'a EventRecord) -> Result<Cow<'a, str>, StoreError> {
+        match &record.event {
+            Transported::Whole(_) => Ok(Cow::Borrowed(&record.json)),
+            Transported::Packed(packed) => self.blobs.unpack_now(packed).map(Cow::Owned),
+        }
+    }
+
+    /// Where the content of a packed event is, in words.
+    pub fn place(&self, reference: &PayloadRef) -> String {
+        match reference.gzip {
+            Some(_) => "compressed within the event".to_owned(),
+            None => {
+                let path = self.blobs.path(&reference.content.sha256);
+                format!("in `{}`", path.display())
+            }
+        }
+    }
+
     /// The deliveries of an event, by target.
     pub fn deliveries(&self, event: &EventId) -> Result<Vec<DeliveryRecord>, StoreError> {
         self.answer(|connection| deliveries(connection, event))
@@ -447,7 +485,7 @@ impl Queries {
             records
                 .into_iter()
                 .map(|record| {
-                    let deliveries = deliveries(connection, &record.event.header.event_id)?;
+                    let deliveries = deliveries(connection, &record.event.header().event_id)?;
                     Ok(TracedEvent { record, deliveries })
                 })
                 .collect()
@@ -614,7 +652,7 @@ fn deliveries(connection: &Connection, event: &EventId) -> Result<Vec<DeliveryRe
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     Ok(EventRecord {
-        event: json(row, "body")?,
+        event: transported(row, "body")?,
         json: row.get("body")?,
         stored_at: instant(row, "stored_at")?,
     })

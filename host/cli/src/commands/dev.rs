@@ -9,7 +9,7 @@ use crate::machine;
 use crate::project::Project;
 use crate::stop::Stop;
 use crate::worker::{Worker, account, book};
-use alchemiser_events::{Event, EventType, Timestamp};
+use alchemiser_events::{EventType, Timestamp, Transported};
 use alchemiser_local::{Bus, Dispatch, Happened, Scheduler, StateDirectory};
 use alchemiser_market::exchange_time;
 use alchemiser_rules::{Routes, ScheduleName, TargetName};
@@ -47,7 +47,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
         };
         let stop =
             Stop::listen(asked).map_err(|error| CommandFailure::failed("SignalError", error))?;
-        let bus = state.bus(Arc::clone(&worker.routes));
+        let bus = worker.bus(&project, &state);
         take_up(&project, &bus).await?;
 
         let broker = worker.broker(&project, &state);
@@ -73,7 +73,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
                 &stop,
                 scheduler.run_until(stop.asked(), |happened| teller.happened(&happened))
             ),
-            or_stop(&stop, keep_house(&bus, &state, retention, &stop, &teller)),
+            or_stop(&stop, keep_house(&bus, retention, &stop, &teller)),
         );
         ran.and(scheduled).and(kept).map_err(store)?;
         teller.tell("stopped", json!({"happened": "stopped"}));
@@ -110,13 +110,12 @@ async fn or_stop(
 /// Forgets what is old, now and from time to time.
 async fn keep_house(
     bus: &Bus,
-    state: &StateDirectory,
     retention: Duration,
     stop: &Stop,
     teller: &Teller,
 ) -> Result<(), StoreError> {
     loop {
-        let forgotten = prune(bus, state, retention).await?;
+        let forgotten = prune(bus, retention).await?;
         if forgotten > 0 {
             let text = format!("{forgotten} events were old enough to be forgotten");
             teller.tell(&text, json!({"happened": "pruned", "events": forgotten}));
@@ -137,7 +136,11 @@ struct Told {
 
 #[async_trait]
 impl Dispatch for Told {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
         let dispatched = self.dispatcher.dispatch(event, target).await?;
         let (how, outcome) = match dispatched {
             Dispatched::Done => ("", "done"),
@@ -145,7 +148,7 @@ impl Dispatch for Told {
             Dispatched::Dead => (": failed, `alchemiser dlq list` says why", "dead"),
             Dispatched::Finished | Dispatched::NotNow => return Ok(dispatched),
         };
-        let workflow = &event.header.correlation_id;
+        let workflow = &event.header().correlation_id;
         let event_type = event.event_type();
         self.teller.tell(
             &format!("{workflow}: {event_type} → {target}{how}"),
@@ -153,7 +156,7 @@ impl Dispatch for Told {
                 "happened": "handled",
                 "workflow": workflow,
                 "event_type": event_type,
-                "event_id": event.header.event_id,
+                "event_id": event.header().event_id,
                 "target": target,
                 "outcome": outcome,
             }),
@@ -171,13 +174,13 @@ impl Dispatch for Told {
 impl Told {
     /// The end of a workflow, if handling an event was it. Each ends with one
     /// of these two.
-    async fn end(&self, event: &Event) -> Result<Option<WorkflowState>, StoreError> {
+    async fn end(&self, event: &Transported) -> Result<Option<WorkflowState>, StoreError> {
         let ends = match event.event_type() {
             EventType::TradeExecuted => WorkflowState::Completed,
             EventType::WorkflowFailed => WorkflowState::Failed,
             _ => return Ok(None),
         };
-        let workflow = self.bus.find(&event.header.correlation_id).await?;
+        let workflow = self.bus.find(&event.header().correlation_id).await?;
         let state = workflow.map(|workflow| workflow.state);
         Ok(state.filter(|state| *state == ends))
     }

@@ -12,7 +12,6 @@ use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The slot of a run by hand: New York's closing auction.
 const SLOT: &str = "1600";
@@ -28,12 +27,12 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     let path = project.state(&command.state);
     let state = StateDirectory::open(&path).map_err(|error| opened(&error))?;
     machine::runtime()?.block_on(async {
-        let bus = state.bus(Arc::clone(&worker.routes));
+        let bus = worker.bus(&project, &state);
         let runner = worker.runner(&project, &state, &bus);
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
         let retention = project.settings.eventbridge.archive_retention();
-        prune(&bus, &state, retention).await.map_err(store)?;
+        prune(&bus, retention).await.map_err(store)?;
         report(&workflow, news, &state, &path, arguments.json)
     })
 }

@@ -6,7 +6,6 @@ use crate::project::Project;
 use alchemiser_events::{CorrelationId, Timestamp};
 use alchemiser_local::{Bus, OpenError, Queries, StateDirectory, WorkflowRecord};
 use alchemiser_worker::StoreError;
-use std::panic::resume_unwind;
 use std::time::{Duration, SystemTime};
 
 /// The state, which must be there.
@@ -31,21 +30,10 @@ pub fn store(error: StoreError) -> CommandFailure {
 
 /// Forgets what was kept for long enough, and answers how many events that
 /// were.
-pub async fn prune(
-    bus: &Bus,
-    state: &StateDirectory,
-    retention: Duration,
-) -> Result<usize, StoreError> {
+pub async fn prune(bus: &Bus, retention: Duration) -> Result<usize, StoreError> {
     let before = SystemTime::now() - retention;
     let instant = jiff::Timestamp::try_from(before).unwrap_or(jiff::Timestamp::MIN);
-    let forgotten = bus.prune(Timestamp::new(instant)).await?;
-    // The questions and answers of an event are kept as long as the event.
-    if forgotten > 0 {
-        let blobs = state.blobs();
-        let pruned = tokio::task::spawn_blocking(move || blobs.prune_now(before)).await;
-        pruned.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-    }
-    Ok(forgotten)
+    bus.prune(Timestamp::new(instant)).await
 }
 
 /// A workflow, which must be there.

@@ -1,7 +1,9 @@
 //! The ports, seen from outside.
 
 mod bus;
+mod leases;
 mod letters;
+mod payloads;
 mod properties;
 mod replay;
 mod runner;

@@ -32,9 +32,10 @@ pub fn rehearse(command: &Events, project: &Project, json: bool) -> CommandResul
         .correlation_id;
     let traced = queries.trace(&workflow).map_err(store)?;
     let events: Vec<Event> = traced
-        .into_iter()
-        .map(|traced| traced.record.event)
-        .collect();
+        .iter()
+        .map(|traced| queries.whole(&traced.record.event))
+        .collect::<Result<_, _>>()
+        .map_err(store)?;
 
     let replaced = match in_place_of {
         Some(name) => name.clone(),

@@ -16,7 +16,6 @@ use alchemiser_suggest as suggest;
 use alchemiser_worker::DECLARATIONS;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Sends archived events to the targets that missed them, and works these
 /// deliveries off.
@@ -53,7 +52,7 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
         skipped: if *act { BTreeSet::new() } else { acting() },
     };
     let directory = StateDirectory::open(&project.state(state)).map_err(|error| opened(&error))?;
-    let bus = directory.bus(Arc::clone(&worker.routes));
+    let bus = worker.bus(project, &directory);
     let runner = worker.runner(project, &directory, &bus);
 
     let mut told = Told::new(*dry_run, json);
