@@ -33,6 +33,7 @@ test: setup ## Run all tests
 	cargo build --release --locked --workspace --bins --tests
 	@$(install)
 	$(ALCHEMISER) plugin build
+	scripts/build-fail-points
 	cargo test --release --locked --workspace --exclude 'torture*' --doc
 	$(TEST) --release --locked --workspace --no-fail-fast
 
@@ -40,6 +41,7 @@ test: setup ## Run all tests
 lint: setup ## Check format and style
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	cargo clippy --release --locked --package alchemiser-fail-points --features enabled --all-targets -- -D warnings
 	@# Code for plugins only is seen only there. Debian's compiler has no clippy.
 	@if ls "$$(rustc --print target-libdir --target $(WASM))"/libstd-*.rlib >/dev/null 2>&1; then \
 		set -x; cargo clippy --profile plugin --locked --target $(WASM) --target-dir $(BUILT)/wasm \

@@ -14,6 +14,7 @@ use alchemiser_events::{
     BrokerOrderId, ClientOrderId, Decimal, Money, Price, Quantity, SessionDate, Side, Symbol,
     Timestamp, TradingMode,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_market::{Market, Session, SharedMarket, closing_time, exchange_date};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -164,6 +165,10 @@ impl Broker for PaperBroker {
     }
 
     async fn account(&self) -> Result<Account, BrokerError> {
+        fail_point!(
+            BrokerAsked,
+            Err(BrokerError::Unavailable("no answer".into()))
+        );
         let account = self.store.account().await?;
         Ok(Account {
             cash: account.cash,
@@ -172,6 +177,10 @@ impl Broker for PaperBroker {
     }
 
     async fn positions(&self) -> Result<Vec<Position>, BrokerError> {
+        fail_point!(
+            BrokerAsked,
+            Err(BrokerError::Unavailable("no answer".into()))
+        );
         let account = self.store.account().await?;
         Ok(account
             .positions
@@ -233,10 +242,20 @@ impl Broker for PaperBroker {
         let name = order.client_order_id.clone();
         let decide =
             Box::new(move |account: &mut PaperAccount| fill(account, &order, quote, tradable));
-        Ok(self.store.place(&name, decide).await?)
+        fail_point!(OrderSent, Err(BrokerError::Unavailable("no answer".into())));
+        let order = self.store.place(&name, decide).await?;
+        fail_point!(
+            OrderTaken,
+            Err(BrokerError::Unavailable("no answer".into()))
+        );
+        Ok(order)
     }
 
     async fn order(&self, name: &ClientOrderId) -> Result<Option<BrokerOrder>, BrokerError> {
+        fail_point!(
+            BrokerAsked,
+            Err(BrokerError::Unavailable("no answer".into()))
+        );
         Ok(self.store.order(name).await?)
     }
 }

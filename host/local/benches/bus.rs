@@ -178,9 +178,14 @@ struct Steps(Bus);
 
 #[async_trait]
 impl Dispatch for Steps {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
         use WorkflowState::{Completed, Executing, Planned, Signals, Started};
         let Self(bus) = self;
+        let event = whole(event);
         let claimed = claim(bus, &key(event, target.as_str())).await.unwrap();
         let workflow = &event.header.correlation_id;
         let (next, moves) = match target.as_str() {

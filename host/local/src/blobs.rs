@@ -3,6 +3,7 @@
 use alchemiser_events::{
     BlobReference, Event, PackedEvent, Sha256Digest, Transported, UnpackError,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_worker::{Blobs, StoreError};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -172,7 +173,9 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         let mut file = NamedTempFile::new_in(directory)?;
         file.write_all(content)?;
         file.as_file().sync_all()?;
+        fail_point!(BlobWritten, Err(io::ErrorKind::StorageFull.into()));
         file.persist(path)?;
+        fail_point!(BlobNamed);
     }
     // Also if it was there: whoever put it may not have come this far yet.
     flush_directory(directory)

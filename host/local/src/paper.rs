@@ -4,6 +4,7 @@ use crate::database::{Durability, Failure, collect, execute, find, json, micros,
 use crate::directory::State;
 use alchemiser_broker::{BrokerOrder, PaperAccount, PaperStore, PaperStoreError};
 use alchemiser_events::{AccountName, ClientOrderId, Money, Symbol};
+use alchemiser_fail_points::fail_point;
 use alchemiser_worker::StoreError;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -154,6 +155,7 @@ impl PaperStore for LocalPaperStore {
                 let mut after = before.clone();
                 let order = decide(&mut after);
                 store_account(connection, &account, &before, &after)?;
+                fail_point!(AccountMoved);
                 let parameters = params![account.as_str(), name.as_str(), now, to_json(&order)?];
                 execute(connection, INSERT_ORDER, parameters)?;
                 Ok(order)

@@ -7,6 +7,7 @@ use alchemiser_events::{
     SessionDate, Source, Timestamp, WorkflowConfiguration, WorkflowKey, WorkflowStarted,
     WorkflowType,
 };
+use alchemiser_fail_points::fail_point;
 
 /// What the first event names as the handler that emitted it.
 const TARGET: &str = "command";
@@ -66,7 +67,9 @@ pub async fn start_workflow(
         };
         let workflow = new_workflow(command, rerun);
         let event = first_event(&workflow, command);
+        fail_point!(BeforeStart);
         if workflows.start(&workflow, &event, existing.len()).await? {
+            fail_point!(AfterStart);
             return Ok(Started::Created(workflow));
         }
         // Another process was faster; what it did decides.

@@ -9,6 +9,7 @@ use crate::ports::{
 use crate::settings::RetrySettings;
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{Event, EventType, Payload, Transported, WorkflowFailed, WorkflowType};
+use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{RetryPolicy, Routes, TargetName};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -81,12 +82,14 @@ impl Dispatcher {
             event_id: event.header().event_id.clone(),
             target: target.clone(),
         };
+        fail_point!(BeforeClaim);
         let lease = self.retry.lease();
         let claimed = match self.deliveries.claim(&key, lease).await? {
             Claim::Acquired(claimed) => claimed,
             Claim::Finished => return Ok(Dispatched::Finished),
             Claim::NotNow => return Ok(Dispatched::NotNow),
         };
+        fail_point!(AfterClaim);
         let keeper = Keeper::start(&self.deliveries, &claimed, lease);
         let workflow = self.workflows.find(&event.header().correlation_id).await?;
         let content = self.open(event).await;
@@ -115,10 +118,14 @@ impl Dispatcher {
             Err(failure) => (delivery.dead(failure), Dispatched::Dead),
         };
         log(&claimed, event, &commit);
+        fail_point!(AfterHandler);
         // From here on a claim that is gone is none that was lost.
         drop(keeper);
         match self.deliveries.commit(&claimed, commit).await {
-            Ok(()) => Ok(dispatched),
+            Ok(()) => {
+                fail_point!(AfterCommit);
+                Ok(dispatched)
+            }
             Err(StoreError::Conflict(reason)) => {
                 tracing::warn!(delivery = %claimed.key, %reason, "commit refused, the delivery will be tried again");
                 Ok(Dispatched::NotNow)

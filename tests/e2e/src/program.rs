@@ -20,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The program in a project.
 #[derive(Clone, Debug)]
 pub struct Alchemiser {
+    binary: &'static Path,
     project: PathBuf,
     environment: Vec<(String, String)>,
     /// The largest file that it may write, in blocks of 512 bytes.
@@ -40,6 +41,7 @@ impl Alchemiser {
     #[must_use]
     pub fn within(project: &Path) -> Self {
         Self {
+            binary: released(),
             project: project.to_owned(),
             environment: Vec::new(),
             largest_file: None,
@@ -69,13 +71,28 @@ impl Alchemiser {
             return self;
         }
         let copy = folder.join("alchemiser");
-        std::fs::copy(binary(), &copy).expect("there is room for the binary");
+        std::fs::copy(self.binary, &copy).expect("there is room for the binary");
         let everybody = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder, everybody).expect("it is ours");
         Self {
             unprivileged: Some(copy),
             ..self
         }
+    }
+
+    /// The same, built with fail points.
+    #[must_use]
+    pub fn with_fail_points(self) -> Self {
+        Self {
+            binary: with_fail_points(),
+            ..self
+        }
+    }
+
+    /// The file that is run.
+    #[must_use]
+    pub fn binary(&self) -> &'static Path {
+        self.binary
     }
 
     /// The same with one more environment variable.
@@ -164,7 +181,7 @@ impl Alchemiser {
     /// The user's own environment does not reach the program: a setting in it
     /// would change what is tested.
     fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let program = self.unprivileged.as_deref().unwrap_or(binary());
+        let program = self.unprivileged.as_deref().unwrap_or(self.binary);
         let mut command = match self.largest_file {
             None => Command::new(program),
             Some(blocks) => {
@@ -316,18 +333,33 @@ pub fn plugins() -> &'static Path {
 
 /// The binary, built beside these tests; the variable `ALCHEMISER` may name
 /// another.
-fn binary() -> &'static Path {
+fn released() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> =
+        LazyLock::new(|| there(built().join("alchemiser"), "ALCHEMISER", "make build"));
+    &BINARY
+}
+
+/// The binary with fail points, built in a folder of its own; the variable
+/// `ALCHEMISER_WITH_FAIL_POINTS` may name another.
+fn with_fail_points() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let binary = std::env::var_os("ALCHEMISER")
-            .map_or_else(|| built().join("alchemiser"), PathBuf::from);
-        assert!(
-            binary.is_file(),
-            "there is no {}; run `make build`",
-            binary.display()
-        );
-        binary
+        there(
+            built().join("../fail-points/release/alchemiser"),
+            "ALCHEMISER_WITH_FAIL_POINTS",
+            "scripts/build-fail-points",
+        )
     });
     &BINARY
+}
+
+fn there(usual: PathBuf, variable: &str, made_by: &str) -> PathBuf {
+    let binary = std::env::var_os(variable).map_or(usual, PathBuf::from);
+    assert!(
+        binary.is_file(),
+        "there is no {}; run `{made_by}`",
+        binary.display()
+    );
+    binary
 }
 
 /// The folder that cargo puts binaries in; tests lie in `deps` within it.

@@ -36,6 +36,14 @@ impl State {
         }
     }
 
+    /// A copy of it as it is, in which nobody is at work.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_folder(&self.path, &copy.path);
+        copy
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -125,14 +133,22 @@ impl State {
         assert!(changed > 0, "{statement}");
     }
 
-    fn documents(&self, query: &str) -> Vec<Value> {
+    /// The JSON documents that the database answers with.
+    #[must_use]
+    pub fn documents(&self, query: &str) -> Vec<Value> {
         self.rows(query, |row| row.get::<_, String>(0))
             .iter()
             .map(|text| serde_json::from_str(text).expect("documents are JSON"))
             .collect()
     }
 
-    fn rows<T>(&self, query: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+    /// What the database answers.
+    #[must_use]
+    pub fn rows<T>(
+        &self,
+        query: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Vec<T> {
         let database = self.path.join("alchemiser.db");
         let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .expect("the state directory has a database");
@@ -146,6 +162,19 @@ impl State {
 impl Default for State {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made in a temporary folder");
+    for entry in std::fs::read_dir(from).expect("the folder can be read") {
+        let from = entry.expect("the folder can be read").path();
+        let to = to.join(from.file_name().expect("it has a name"));
+        if from.is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            std::fs::copy(from, to).expect("a file can be copied");
+        }
     }
 }
 

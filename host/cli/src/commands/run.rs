@@ -8,6 +8,7 @@ use crate::project::Project;
 use crate::report::Report;
 use crate::worker::{Worker, account, book};
 use alchemiser_events::{CorrelationId, SessionDate, TradingMode, WorkflowConfiguration};
+use alchemiser_fail_points::fail_point;
 use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
@@ -29,8 +30,13 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     machine::runtime()?.block_on(async {
         let bus = worker.bus(&project, &state);
         let runner = worker.runner(&project, &state, &bus);
+        // Nobody would come back to what a crash left of an ended workflow.
+        for ended in bus.untold(&start.account).await.map_err(store)? {
+            runner.run_workflow(&ended).await.map_err(store)?;
+        }
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
+        fail_point!(WorkflowEnded);
         let retention = project.settings.eventbridge.archive_retention();
         prune(&bus, retention).await.map_err(store)?;
         report(&workflow, news, &state, &path, arguments.json)

@@ -4,6 +4,7 @@ use super::Bus;
 use super::publish::{self, Publication};
 use crate::database::{Durability, Failure, execute, find, micros, micros_after, text, to_json};
 use alchemiser_events::{ErrorDetail, Event, Timestamp};
+use alchemiser_fail_points::fail_point;
 use alchemiser_worker::{Claimed, DeadLetter, DeliveryKey, StoreError, Transition, WorkflowState};
 use rusqlite::{Connection, named_params, params};
 use std::time::Duration;
@@ -107,6 +108,7 @@ pub(super) fn done(
         },
     )?;
     claim_was_ours(ended, step)?;
+    fail_point!(DeliveryEnded);
     step_on(connection, step)
 }
 
@@ -151,6 +153,7 @@ pub(super) fn dead(
         },
     )?;
     claim_was_ours(ended, step)?;
+    fail_point!(DeliveryDied);
     execute(
         connection,
         LETTER,
@@ -192,6 +195,7 @@ fn claim_was_ours(ended: usize, step: &Step) -> Result<(), Failure> {
 /// Publishes what the step emitted, and moves its workflow on.
 fn step_on(connection: &Connection, step: &Step) -> Result<(), Failure> {
     publish::store(connection, &step.publications, step.now)?;
+    fail_point!(EventsPublished);
     match &step.transition {
         Some(transition) => move_workflow(connection, transition, step.now),
         None => Ok(()),

@@ -6,6 +6,7 @@ use crate::clock::elapsed;
 use crate::database::{Durability, Failure, collect, execute, find, instant, micros, transported};
 use crate::queries::{LetterNumber, Settled};
 use alchemiser_events::{CorrelationId, EventType, Timestamp, Transported};
+use alchemiser_fail_points::fail_point;
 use alchemiser_worker::{DeadDelivery, RedriveRefusal, StoreError, Transition, Workflow, readmit};
 use rusqlite::{Connection, params};
 
@@ -110,8 +111,10 @@ fn redrive(
     };
     if !only_ask {
         settle(connection, number, Settled::Redriven, now)?;
+        fail_point!(LetterSettled);
         let delivery = params![letter.position, letter.target, micros(now)];
         execute(connection, REVIVE, delivery)?;
+        fail_point!(DeliveryRevived);
         if let Some(transition) = &back {
             commit::move_workflow(connection, transition, now)?;
         }

@@ -4,10 +4,10 @@ use super::claim::Availability;
 use crate::clock::elapsed;
 use crate::database::{Failure, collect, find, instant, micros, text, transported};
 use crate::owners::Owners;
-use alchemiser_events::{CorrelationId, Timestamp, Transported};
+use alchemiser_events::{AccountName, CorrelationId, Timestamp, Transported};
 use alchemiser_rules::TargetName;
 use rusqlite::{Connection, Row};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Pending and due, the longest waiting first.
@@ -36,6 +36,23 @@ pub(super) const OPEN_OF_WORKFLOW: &str = "
     SELECT d.event, d.target, d.state, d.due_at, d.changed_at, d.owner, d.lease_until
     FROM events e JOIN deliveries d ON d.event = e.position
     WHERE e.correlation_id = ?1 AND d.state IN ('pending', 'claimed')";
+
+/// Of workflows that have ended: who has yet to be told. The joins are told
+/// where to begin: open deliveries are few, events of an account are not.
+pub(super) const UNTOLD: &str = "
+    SELECT w.position, w.correlation_id
+    FROM deliveries d INDEXED BY deliveries_pending
+    CROSS JOIN events e ON e.position = d.event
+    CROSS JOIN workflows w ON w.correlation_id = e.correlation_id
+    WHERE d.state = 'pending' AND w.account = ?1
+      AND w.state IN ('completed', 'failed', 'timed_out')
+    UNION ALL
+    SELECT w.position, w.correlation_id
+    FROM deliveries d INDEXED BY deliveries_claimed
+    CROSS JOIN events e ON e.position = d.event
+    CROSS JOIN workflows w ON w.correlation_id = e.correlation_id
+    WHERE d.state = 'claimed' AND w.account = ?1
+      AND w.state IN ('completed', 'failed', 'timed_out')";
 
 pub(super) const EVENT: &str = "SELECT body FROM events WHERE position = ?1";
 
@@ -118,6 +135,19 @@ pub(super) fn look(
         is_finished: found.is_finished,
         is_ahead: found.is_ahead,
     })
+}
+
+/// The workflows of an account that have ended and have deliveries that have
+/// not, the oldest first.
+pub(super) fn untold(
+    connection: &Connection,
+    account: &AccountName,
+) -> Result<Vec<CorrelationId>, Failure> {
+    let found = collect(connection, UNTOLD, [account.as_str()], |row| {
+        Ok((row.get::<_, i64>("position")?, text(row, "correlation_id")?))
+    })?;
+    let by_position: BTreeMap<i64, CorrelationId> = found.into_iter().collect();
+    Ok(by_position.into_values().collect())
 }
 
 struct Found {

@@ -23,7 +23,9 @@ pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_column
 
 use crate::database::{Database, Durability, collect, execute, micros, transported};
 use crate::directory::State;
-use alchemiser_events::{CorrelationId, DEFAULT_LARGEST_ENTRY, Event, Timestamp, Transported};
+use alchemiser_events::{
+    AccountName, CorrelationId, DEFAULT_LARGEST_ENTRY, Event, Timestamp, Transported,
+};
 use alchemiser_rules::Routes;
 use alchemiser_worker::{Blobs as _, Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
 use async_trait::async_trait;
@@ -105,6 +107,16 @@ impl Bus {
             .await?;
         self.tell_due();
         Ok(made)
+    }
+
+    /// The workflows of an account that have ended and have deliveries that
+    /// have not, the oldest first: a crash between the end of a workflow and the
+    /// last word about it leaves such.
+    pub async fn untold(&self, account: &AccountName) -> Result<Vec<CorrelationId>, StoreError> {
+        let account = account.clone();
+        self.database()
+            .read(move |connection| look::untold(connection, &account))
+            .await
     }
 
     /// What can be worked on now.
@@ -268,6 +280,7 @@ mod tests {
             look::CLAIMED,
             look::NEXT_DUE,
             look::OPEN_OF_WORKFLOW,
+            look::UNTOLD,
             look::EVENT,
             publish::POSITION,
             publish::BODIES_OF_WORKFLOW,

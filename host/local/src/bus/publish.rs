@@ -4,6 +4,7 @@ use crate::database::{Failure, execute, find, micros};
 use alchemiser_events::{
     CorrelationId, Event, EventId, Header, Parcel, PayloadTooLarge, Timestamp, transports,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{Routes, RuleName, TargetName};
 use alchemiser_worker::StoreError;
 use rusqlite::{Connection, params};
@@ -32,7 +33,7 @@ pub(super) const BODIES_OF_WORKFLOW: &str = "
 /// An event with all that can be said about it without the database, so that
 /// the one thread that writes does nothing else.
 pub(crate) struct Publication {
-    routed: Routed,
+    pub(super) routed: Routed,
     sequence: u32,
     event_type: &'static str,
     source: &'static str,
@@ -134,6 +135,7 @@ pub(crate) fn store(
             }
             continue;
         }
+        fail_point!(EventStored);
         let position = connection.last_insert_rowid();
         deliver(connection, position, routed, None, now)?;
     }

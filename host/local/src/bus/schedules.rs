@@ -152,11 +152,7 @@ impl Bus {
         settlement: Settlement,
     ) -> Result<bool, StoreError> {
         let name = schedule.to_string();
-        let events = settlement.event.as_slice();
-        let id = events
-            .first()
-            .map(|event| event.header.event_id.to_string());
-        let publications = self.prepare(events).await?;
+        let publications = self.prepare(settlement.event.as_slice()).await?;
         let now = self.now();
         let settled = self
             .database()
@@ -172,10 +168,13 @@ impl Bus {
                 if execute(connection, SETTLE, parameters)? == 0 {
                     return Ok(false);
                 }
-                // A time that came twice, since the clock was set back, is told
-                // of once.
-                if find(connection, publish::POSITION, [id], |_| Ok(()))?.is_none() {
-                    publish::store(connection, &publications, now)?;
+                for publication in &publications {
+                    // A time that came twice, since the clock was set back,
+                    // is told of once.
+                    let id = publication.routed.event_id.as_str();
+                    if find(connection, publish::POSITION, [id], |_| Ok(()))?.is_none() {
+                        publish::store(connection, std::slice::from_ref(publication), now)?;
+                    }
                 }
                 Ok(true)
             })

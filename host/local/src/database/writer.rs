@@ -7,6 +7,7 @@
 
 use super::execute;
 use super::failure::Failure;
+use alchemiser_fail_points::fail_point;
 use alchemiser_worker::StoreError;
 use rusqlite::Connection;
 use std::io;
@@ -190,6 +191,14 @@ fn transact(
         Durability::Flushed => "PRAGMA synchronous = FULL",
     })?;
     execute("BEGIN IMMEDIATE")?;
+    fail_point!(
+        TransactionBegun,
+        Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+            None
+        )
+        .into())
+    );
     for job in jobs {
         execute("SAVEPOINT job")?;
         if let Err(error) = job.run(connection) {
@@ -202,7 +211,9 @@ fn transact(
         }
         execute("RELEASE job")?;
     }
+    fail_point!(TransactionFilled);
     execute("COMMIT")?;
+    fail_point!(TransactionCommitted);
     Ok(())
 }
 
@@ -275,6 +286,38 @@ mod tests {
         assert_eq!(error.to_string(), "the disk is full");
         insert(&writer, 2).await.unwrap();
         assert_eq!(count(&writer).await, 1);
+    }
+
+    /// While nothing can be written, only so much is taken on; the rest waits
+    /// with whoever brings it.
+    #[tokio::test]
+    async fn whoever_brings_more_than_can_wait_waits() {
+        let (_directory, writer) = numbers().await;
+        let other = super::super::connection::writer(&writer.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let jobs: Vec<_> = (0..3 * (QUEUE + GROUP))
+            .map(|number| {
+                let writer = Arc::clone(&writer);
+                let number = 3 * i64::try_from(number).unwrap() + 1;
+                tokio::spawn(async move { insert(&writer, number).await })
+            })
+            .collect();
+        while writer.jobs.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        // Many rounds later, nobody else was let in.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(writer.jobs.capacity(), 0);
+        assert!(jobs.iter().all(|job| !job.is_finished()));
+
+        other.execute_batch("COMMIT").unwrap();
+        let count_of_jobs = jobs.len();
+        for job in jobs {
+            job.await.unwrap().unwrap();
+        }
+        assert_eq!(count(&writer).await, i64::try_from(count_of_jobs).unwrap());
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The ports, seen from outside.
 
 mod bus;
+mod crowd;
 mod leases;
 mod letters;
 mod payloads;

@@ -144,7 +144,7 @@ fn short(happened: &Happened) -> String {
 fn events(site: &Site) -> Vec<(EventType, String)> {
     let events = site.queries().events(&EventFilter::default()).unwrap();
     let named = |record: &alchemiser_local::EventRecord| {
-        let header = &record.event.header;
+        let header = record.event.header();
         (record.event.event_type(), header.correlation_id.to_string())
     };
     events.iter().map(named).collect()

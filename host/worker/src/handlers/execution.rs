@@ -13,6 +13,7 @@ use alchemiser_events::{
     OrderStatus, OrderType, Payload, PlanAction, PlanItem, Quantity, RebalancePlan,
     RebalancePlanned, Side, Source, Symbol, Timestamp, TradeExecuted, WorkflowStep,
 };
+use alchemiser_fail_points::fail_point;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -91,6 +92,7 @@ impl ExecutionHandler {
         let mut orders = Vec::with_capacity(trades.len());
         if !trades.is_empty() {
             self.check(planned, workflow).await?;
+            fail_point!(OrdersBegun);
             let symbols: Vec<Symbol> = trades.iter().map(|item| item.symbol.clone()).collect();
             let quotes = self.broker.quotes(&symbols, now).await?;
             let recorded = self.ledger.of_workflow(&plan.correlation_id).await?;
@@ -99,9 +101,11 @@ impl ExecutionHandler {
                     .trade(item, plan, quotes.get(&item.symbol), &recorded, now)
                     .await?;
                 self.record(&order, item, plan).await?;
+                fail_point!(OrderRecorded);
                 orders.push(order);
             }
         }
+        fail_point!(OrdersEnded);
         let account = self.broker.account().await?;
         Ok(summarise(plan, orders, account.cash, now))
     }

@@ -8,6 +8,7 @@ use alchemiser_events::{
     ErrorNotificationRequested, Event, EventType, NotificationKind, OrderResult, Payload, Source,
     SystemNotificationRequested, TradingMode, TradingNotificationRequested, WorkflowStep,
 };
+use alchemiser_fail_points::fail_point;
 use async_trait::async_trait;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Handler for NotificationHandler {
             text,
         };
         self.notifier.deliver(&message).await?;
+        fail_point!(OwnerTold);
         Ok(Outcome::default())
     }
 }

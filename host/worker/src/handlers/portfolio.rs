@@ -14,6 +14,7 @@ use alchemiser_events::{
     PlanAction, PlanId, PlanItem, Quantity, RebalancePlan, RebalancePlanned, Signal,
     SignalGenerated, Source, StrategyName, Symbol, Weight, WeightDifference, WorkflowStep,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_sandbox::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem, Plugin};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,8 +72,10 @@ impl Handler for PortfolioHandler {
         let workflow = context.workflow()?;
         let request = self.request(signal, workflow).await?;
         let inputs_ref = self.keep(&request).await?;
+        fail_point!(PlanQuestionKept);
         let cash = request.cash;
         let plan = self.ask(request).await?;
+        fail_point!(PlanAnswered);
         let planned = planned(plan, cash, signal, event, workflow, &self.settings)?;
         let emission = Emission {
             payload: Payload::RebalancePlanned(planned),

@@ -14,6 +14,7 @@ use alchemiser_events::{
     Signal, SignalGenerated, SignalsData, Source, StrategyName, StrategyResult, StrategyStatus,
     Symbol, SystemNotificationRequested, Weight, WorkflowStep,
 };
+use alchemiser_fail_points::fail_point;
 use alchemiser_market::{Market, PriceSource, Requirement, Session, Slice};
 use alchemiser_sandbox::{CallError, Evaluation, Explain};
 use async_trait::async_trait;
@@ -85,10 +86,12 @@ impl Handler for StrategyHandler {
             .session(workflow.session())
             .map_err(|error| Failure::permanent("NotASession", error))?;
         let answers = self.evaluate_all(opened, &market, session).await?;
+        fail_point!(StrategiesAnswered);
         let mut results = Vec::with_capacity(self.strategies.len());
         for (strategy, answer) in self.strategies.iter().zip(answers) {
             results.push(self.keep(strategy, answer, workflow).await?);
         }
+        fail_point!(QuestionsKept);
         let shares = self.shares(&results)?;
         let warning = warning(&results, workflow);
         let signal = Payload::SignalGenerated(signal(results, &shares, workflow)?);

@@ -126,6 +126,31 @@ impl Memory {
         self.content().events.clone()
     }
 
+    /// All deliveries, in the order of their events.
+    pub(crate) fn deliveries(&self) -> Vec<(Event, DeliveryKey)> {
+        let content = self.content();
+        let mut deliveries = Vec::new();
+        for event in &content.events {
+            let keys = content.deliveries.keys();
+            let mut keys: Vec<_> = keys
+                .filter(|key| key.event_id == event.header.event_id)
+                .collect();
+            keys.sort_by_key(|key| key.target.as_str());
+            deliveries.extend(keys.into_iter().map(|key| (event.clone(), key.clone())));
+        }
+        deliveries
+    }
+
+    /// Publishes an event that no delivery led to.
+    pub(crate) fn publish(&self, event: Event) {
+        let mut content = self.content();
+        content.publish(vec![event], &self.routes).unwrap();
+    }
+
+    pub(crate) fn workflows(&self) -> Vec<Workflow> {
+        self.content().workflows.clone()
+    }
+
     pub(crate) fn end(&self, key: &DeliveryKey) -> Option<DeliveryEnd> {
         self.content().deliveries[key].end.clone()
     }

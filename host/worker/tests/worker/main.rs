@@ -3,6 +3,7 @@
 mod closing;
 mod dispatch;
 mod execution;
+mod machine;
 mod redrive;
 mod scheduled;
 mod start;

@@ -77,11 +77,11 @@ struct NoAccount;
 #[async_trait]
 impl PaperStore for NoAccount {
     async fn account(&self) -> Result<PaperAccount, PaperStoreError> {
-        Err(PaperStoreError("it is not asked".to_owned()))
+        Err(PaperStoreError::Unavailable("it is not asked".to_owned()))
     }
 
     async fn order(&self, _: &ClientOrderId) -> Result<Option<BrokerOrder>, PaperStoreError> {
-        Err(PaperStoreError("it is not asked".to_owned()))
+        Err(PaperStoreError::Unavailable("it is not asked".to_owned()))
     }
 
     async fn place(
@@ -89,7 +89,7 @@ impl PaperStore for NoAccount {
         _: &ClientOrderId,
         _: Box<dyn for<'a> FnOnce(&'a mut PaperAccount) -> BrokerOrder + Send>,
     ) -> Result<BrokerOrder, PaperStoreError> {
-        Err(PaperStoreError("it is not asked".to_owned()))
+        Err(PaperStoreError::Unavailable("it is not asked".to_owned()))
     }
 }
 
