@@ -495,7 +495,10 @@ mod tests {
                     is_open,
                     "{at}"
                 );
-                let quotes = broker.quotes(&[spy.clone()], instant).await.unwrap();
+                let quotes = broker
+                    .quotes(std::slice::from_ref(&spy), instant)
+                    .await
+                    .unwrap();
                 let mid = quotes.get(&spy).map(|quote| quote.mid.to_string());
                 assert_eq!(mid.as_deref(), price.filter(|_| is_open), "{at}");
             }

@@ -42,7 +42,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
                 teller.tell(
                     "stopping, when what was begun has ended",
                     json!({"happened": "stopping"}),
-                )
+                );
             }
         };
         let stop =
