@@ -186,7 +186,7 @@ impl Story {
             let of_call: Vec<Place> = of_call.copied().collect();
             let again = (number % 2 == 1).then(|| of_call[random.usize(..of_call.len())]);
             let (outcome, killed) = self.tell_killed(*place, again);
-            assert_eq!(outcome, expected, "{place:?}, then {again:?}");
+            outcome.must_be(&expected, &format!("{place:?}, then {again:?}"));
             assert!(killed > 0 || place.pass > 1, "{place:?} was not reached");
             if killed > 0 {
                 points.insert(place.point);
@@ -253,7 +253,7 @@ fn the_next_session_waits_for_the_one_before() {
         let next = state.call(&alchemiser, ["run", "--date", DATES[3]]);
         let first = format!("Finishing dev-paper-{}-1600 first", DATES[0]);
         finished_first += usize::from(next.exits(0).stdout.contains(&first));
-        assert_eq!(Outcome::of(&state), expected, "{plan}");
+        Outcome::of(&state).must_be(&expected, &plan);
     }
     assert!(hits >= 8, "{hits}");
     // The rest had only somebody to tell.
