@@ -1,19 +1,21 @@
-//! A simulated account that fills at the session's close.
+//! A simulated account that fills at a session's close.
 //!
-//! The venue is open for the closing auction of each session, and fills every
-//! order at once and whole: buys at the ask, sells at the bid. Both are the
-//! close, moved by half the stated spread. Commissions are zero.
+//! The venue is open for the closing auction of each session of the prices, and
+//! in the trading hours of the exchanges. It fills every order at once and
+//! whole: buys at the ask, sells at the bid. Both are the last close, moved by
+//! half the stated spread; where the prices do not have the close of the last
+//! session, there is no quote. Commissions are zero.
 
 use crate::port::{
     Account, Asset, Broker, BrokerError, BrokerOrder, BrokerOrderStatus, OrderRequest, Position,
     Quote,
 };
 use alchemiser_events::{
-    BrokerOrderId, ClientOrderId, Decimal, Money, Price, Quantity, Side, Symbol, Timestamp,
-    TradingMode,
+    BrokerOrderId, ClientOrderId, Decimal, Money, Price, Quantity, SessionDate, Side, Symbol,
+    Timestamp, TradingMode,
 };
 use alchemiser_fail_points::fail_point;
-use alchemiser_market::{Market, Session, closing_time};
+use alchemiser_market::{Market, Session, SharedMarket, closing_time, exchange_date};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,6 +31,9 @@ pub struct PaperSettings {
     /// Ask less bid, in hundredths of a percent of the close.
     #[serde(with = "alchemiser_events::decimal_text")]
     pub spread_bps: Decimal,
+    /// Whether the venue takes orders at any time, to try schedules with on a
+    /// weekend.
+    pub always_open: bool,
 }
 
 impl Default for PaperSettings {
@@ -36,6 +41,7 @@ impl Default for PaperSettings {
         Self {
             starting_cash: Decimal::from(100_000),
             spread_bps: Decimal::from(2),
+            always_open: false,
         }
     }
 }
@@ -70,42 +76,72 @@ pub trait PaperStore: Send + Sync {
 
 /// The account could not be read or written.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the paper account: {0}")]
-pub struct PaperStoreError(pub String);
+pub enum PaperStoreError {
+    /// Another attempt may succeed.
+    #[error("the paper account: {0}")]
+    Unavailable(String),
+    /// It stays so until somebody puts the machine right.
+    #[error("{0}")]
+    Unusable(String),
+}
 
 impl From<PaperStoreError> for BrokerError {
     fn from(error: PaperStoreError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            PaperStoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            PaperStoreError::Unusable(reason) => Self::Unusable(reason),
+        }
     }
 }
 
 /// A simulated broker over a market's closes.
 pub struct PaperBroker {
-    market: Arc<Market>,
+    market: SharedMarket,
     store: Arc<dyn PaperStore>,
     half_spread: Decimal,
+    always_open: bool,
 }
 
 impl PaperBroker {
     /// A broker that fills at the closes of `market` and keeps its account in
     /// `store`.
-    pub fn new(market: Arc<Market>, store: Arc<dyn PaperStore>, settings: &PaperSettings) -> Self {
+    pub fn new(
+        market: impl Into<SharedMarket>,
+        store: Arc<dyn PaperStore>,
+        settings: &PaperSettings,
+    ) -> Self {
         Self {
-            market,
+            market: market.into(),
             store,
             half_spread: settings.spread_bps / Decimal::from(20_000),
+            always_open: settings.always_open,
         }
     }
 
-    /// The session whose closing auction is held at an instant.
-    fn auction(&self, at: Timestamp) -> Option<Session> {
-        let calendar = self.market.calendar();
-        let session = calendar.last_closed(at)?;
-        (closing_time(calendar.date(session)?) == at).then_some(session)
+    /// The session at whose close orders are filled at an instant: the one
+    /// whose auction is held then, else the last one.
+    async fn session(
+        &self,
+        market: &Market,
+        at: Timestamp,
+    ) -> Result<Option<Session>, BrokerError> {
+        let calendar = market.calendar();
+        let Some((session, date)) = last_closed(market, at) else {
+            return Ok(None);
+        };
+        if closing_time(date) == at {
+            return Ok(Some(session));
+        }
+        if !self.market_is_open(at).await? {
+            return Ok(None);
+        }
+        // A fill at an older price would be a fairy tale.
+        let last = self.last_session(at).await?;
+        Ok((calendar.session(last) == Ok(session)).then_some(session))
     }
 
-    fn quote(&self, symbol: &Symbol, session: Session) -> Option<Quote> {
-        let close = self.market.history(symbol)?.price_on(session)?.decimal();
+    fn quote(&self, market: &Market, symbol: &Symbol, session: Session) -> Option<Quote> {
+        let close = market.history(symbol)?.price_on(session)?.decimal();
         // A spread below 200 % keeps the bid above zero; anything wider has no
         // quote.
         Some(Quote {
@@ -114,6 +150,12 @@ impl PaperBroker {
             mid: Price::new(close).ok()?,
         })
     }
+}
+
+/// The last session of the prices that had closed at an instant.
+fn last_closed(market: &Market, at: Timestamp) -> Option<(Session, SessionDate)> {
+    let session = market.calendar().last_closed(at)?;
+    Some((session, market.calendar().date(session)?))
 }
 
 #[async_trait]
@@ -148,10 +190,11 @@ impl Broker for PaperBroker {
     }
 
     async fn assets(&self, symbols: &[Symbol]) -> Result<BTreeMap<Symbol, Asset>, BrokerError> {
+        let market = self.market.latest();
         Ok(symbols
             .iter()
             .filter_map(|symbol| {
-                let instrument = self.market.instrument(symbol)?;
+                let instrument = market.instrument(symbol)?;
                 let asset = Asset {
                     tradable: instrument.tradable,
                     fractionable: instrument.fractionable,
@@ -166,25 +209,33 @@ impl Broker for PaperBroker {
         symbols: &[Symbol],
         at: Timestamp,
     ) -> Result<BTreeMap<Symbol, Quote>, BrokerError> {
-        let Some(session) = self.auction(at) else {
+        let market = self.market.latest();
+        let Some(session) = self.session(&market, at).await? else {
             return Ok(BTreeMap::new());
         };
         Ok(symbols
             .iter()
-            .filter_map(|symbol| Some((symbol.clone(), self.quote(symbol, session)?)))
+            .filter_map(|symbol| Some((symbol.clone(), self.quote(&market, symbol, session)?)))
             .collect())
     }
 
     async fn market_is_open(&self, at: Timestamp) -> Result<bool, BrokerError> {
-        Ok(self.auction(at).is_some())
+        let auction = last_closed(&self.market.latest(), at)
+            .is_some_and(|(_, session)| closing_time(session) == at);
+        if self.always_open || auction {
+            return Ok(true);
+        }
+        let day = self.trading_day(exchange_date(at)).await?;
+        Ok(day.closed_at(at).is_none())
     }
 
     async fn submit(&self, order: &OrderRequest) -> Result<BrokerOrder, BrokerError> {
+        let market = self.market.latest();
         let quote = self
-            .auction(order.submitted_at)
-            .and_then(|session| self.quote(&order.symbol, session));
-        let tradable = self
-            .market
+            .session(&market, order.submitted_at)
+            .await?
+            .and_then(|session| self.quote(&market, &order.symbol, session));
+        let tradable = market
             .instrument(&order.symbol)
             .is_some_and(|instrument| instrument.tradable);
         let order = order.clone();
@@ -304,6 +355,7 @@ fn trade(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use alchemiser_market::Bar;
     use proptest::prelude::*;
 
     fn quote() -> Quote {
@@ -377,6 +429,98 @@ mod tests {
             assert!(order.reason.is_some());
             assert_eq!(account, before);
         }
+    }
+
+    struct NoAccount;
+
+    #[async_trait]
+    impl PaperStore for NoAccount {
+        async fn account(&self) -> Result<PaperAccount, PaperStoreError> {
+            Ok(account(1_000, 0))
+        }
+
+        async fn order(&self, _: &ClientOrderId) -> Result<Option<BrokerOrder>, PaperStoreError> {
+            Ok(None)
+        }
+
+        async fn place(
+            &self,
+            _: &ClientOrderId,
+            decide: Box<dyn for<'a> FnOnce(&'a mut PaperAccount) -> BrokerOrder + Send>,
+        ) -> Result<BrokerOrder, PaperStoreError> {
+            Ok(decide(&mut account(1_000, 0)))
+        }
+    }
+
+    /// A broker on prices of these sessions, the first of which is 100.
+    fn broker(sessions: &[&str], always_open: bool) -> PaperBroker {
+        let bars = sessions.iter().zip(100_i64..).map(|(date, close)| Bar {
+            date: date.parse().unwrap(),
+            close: Price::new(close.into()).unwrap(),
+        });
+        let bars = BTreeMap::from([(Symbol::parse("SPY").unwrap(), bars.collect())]);
+        let market = Market::new(&bars, BTreeMap::new()).unwrap();
+        let settings = PaperSettings {
+            always_open,
+            ..PaperSettings::default()
+        };
+        PaperBroker::new(Arc::new(market), Arc::new(NoAccount), &settings)
+    }
+
+    /// When the venue is open, and at which session's close it fills.
+    #[tokio::test]
+    async fn fills_are_at_the_last_close_or_not_at_all() {
+        let spy = Symbol::parse("SPY").unwrap();
+        let sessions = ["2026-11-24", "2026-11-25", "2026-11-27"];
+        for (at, open, always_open, price) in [
+            // The auction of the session itself, and of one on a half day.
+            ("2026-11-25T21:00:00Z", true, true, Some("101")),
+            ("2026-11-27T21:00:00Z", true, true, Some("102")),
+            // During a session the close before.
+            ("2026-11-25T14:35:00Z", true, true, Some("100")),
+            ("2026-11-27T18:00:00Z", true, true, Some("101")),
+            // Early in the morning, on Thanksgiving Day, after an early close.
+            ("2026-11-25T14:29:00Z", false, true, Some("100")),
+            ("2026-11-26T14:35:00Z", false, true, Some("101")),
+            ("2026-11-27T18:00:01Z", false, true, Some("101")),
+            // Without the prices of the session before.
+            ("2026-12-01T14:35:00Z", true, true, None),
+            ("2026-11-24T14:35:00Z", true, true, None),
+        ] {
+            let instant = Timestamp::parse(at).unwrap();
+            for (always, is_open) in [(false, open), (true, always_open)] {
+                let broker = broker(&sessions, always);
+                assert_eq!(
+                    broker.market_is_open(instant).await.unwrap(),
+                    is_open,
+                    "{at}"
+                );
+                let quotes = broker.quotes(&[spy.clone()], instant).await.unwrap();
+                let mid = quotes.get(&spy).map(|quote| quote.mid.to_string());
+                assert_eq!(mid.as_deref(), price.filter(|_| is_open), "{at}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_session_is_that_of_the_calendar() {
+        let broker = broker(&["2026-11-24"], false);
+        for (at, session) in [
+            ("2026-11-27T20:59:59Z", "2026-11-25"),
+            ("2026-11-27T21:00:00Z", "2026-11-27"),
+            ("2026-11-30T14:35:00Z", "2026-11-27"),
+        ] {
+            let last = broker.last_session(Timestamp::parse(at).unwrap()).await;
+            assert_eq!(last.unwrap().to_string(), session);
+        }
+        let unknown = broker.last_session(Timestamp::parse("2150-01-01T00:00:00Z").unwrap());
+        assert!(
+            unknown
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("2000 to 2099")
+        );
     }
 
     proptest! {

@@ -1,11 +1,16 @@
 //! What the worker asks of a broker.
 
 use alchemiser_events::{
-    BrokerOrderId, ClientOrderId, Money, Price, Quantity, Side, Symbol, Timestamp, TradingMode,
+    BrokerOrderId, ClientOrderId, Money, Price, Quantity, SessionDate, Side, Symbol, Timestamp,
+    TradingMode,
 };
+use alchemiser_market::{TradingDay, closing_time, exchange_date, trading_day};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Days that a venue is expected to be closed in a row, at most.
+const LONGEST_CLOSURE: u32 = 30;
 
 /// A brokerage account.
 ///
@@ -34,6 +39,34 @@ pub trait Broker: Send + Sync {
 
     /// Whether orders are filled now.
     async fn market_is_open(&self, at: Timestamp) -> Result<bool, BrokerError>;
+
+    /// What the venue does on a date.
+    ///
+    /// A broker that knows its own calendar answers from that, since it also
+    /// knows what was proclaimed yesterday; by default the exchanges' rules
+    /// answer.
+    async fn trading_day(&self, date: SessionDate) -> Result<TradingDay, BrokerError> {
+        trading_day(date).map_err(|error| BrokerError::Refused(error.to_string()))
+    }
+
+    /// The last session that had closed at an instant, by
+    /// [`trading_day`](Self::trading_day). As everywhere where daily prices
+    /// count, it closes at 16:00 in New York, on half days as well.
+    async fn last_session(&self, at: Timestamp) -> Result<SessionDate, BrokerError> {
+        let mut date = exchange_date(at);
+        for _ in 0..LONGEST_CLOSURE {
+            if closing_time(date) <= at && self.trading_day(date).await?.is_session() {
+                return Ok(date);
+            }
+            let Ok(before) = date.date().yesterday() else {
+                break;
+            };
+            date = SessionDate::new(before);
+        }
+        Err(BrokerError::Refused(format!(
+            "its calendar has no session in the {LONGEST_CLOSURE} days before {at}"
+        )))
+    }
 
     /// Sends an order. When the name was used before, nothing is sent and the
     /// order of that name is answered, whatever it was.
@@ -148,6 +181,10 @@ pub enum BrokerError {
     /// Another attempt would fail the same way.
     #[error("the broker refused the request: {0}")]
     Refused(String),
+    /// The machine of a broker that is simulated cannot be used until somebody
+    /// puts it right. Says what to do.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 impl BrokerError {

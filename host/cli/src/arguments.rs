@@ -29,6 +29,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run one workflow from start to end
     Run(Run),
+    /// Run workflows when their schedules say, until stopped
+    Dev(Dev),
     /// Ask strategies for their weights
     Evaluate(Evaluate),
     /// Print the values of an indicator
@@ -75,6 +77,18 @@ pub struct Run {
     /// The session to decide on [default: the last one of the data]
     #[arg(long, value_name = "DATE")]
     pub date: Option<SessionDate>,
+    #[command(flatten)]
+    pub data: Data,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Ctrl-C stops it when what was begun has ended; a second one stops it at once.\n\n\
+                  Example:\n  alchemiser dev --data ~/prices"
+)]
+pub struct Dev {
     #[command(flatten)]
     pub data: Data,
     #[command(flatten)]
@@ -222,7 +236,7 @@ pub enum Rules {
         #[command(flatten)]
         state: State,
     },
-    /// List the schedules, and when they fire next
+    /// List the schedules: what they did last, and when they fire next
     #[command(after_help = "Example:\n  alchemiser rules schedules --count 5")]
     Schedules {
         /// The instant to look on from [default: now]
@@ -231,6 +245,8 @@ pub enum Rules {
         /// How many times to show for each
         #[arg(long, value_name = "N", default_value_t = 3)]
         count: usize,
+        #[command(flatten)]
+        state: State,
     },
     /// Print the JSON Schema of routes.toml, for editors
     #[command(after_help = "Example:\n  alchemiser rules schema")]
@@ -268,15 +284,18 @@ pub enum Events {
     #[command(
         after_help = "A target that got an event before does not get it again. Orders and mail are left out\n\
                       unless --act is given.\n\n\
-                      Example:\n  alchemiser events replay --from 2022-12-28 --to 2100-01-01 --dry-run"
+                      With --correlation nothing is sent at all: what the workflow asked of a plugin is asked\n\
+                      again of another build of it, with the prices, files and account of then.\n\n\
+                      Examples:\n  alchemiser events replay --from 2022-12-28 --to 2100-01-01 --dry-run\n  \
+                      alchemiser events replay --correlation dev-paper-2022-12-28-1600 --with-plugin target/plugins/momentum.wasm --diff"
     )]
     Replay {
         /// Those published at this instant or later, by the system clock
-        #[arg(long, value_name = "INSTANT", value_parser = instant)]
-        from: Timestamp,
+        #[arg(long, value_name = "INSTANT", value_parser = instant, required_unless_present = "correlation")]
+        from: Option<Timestamp>,
         /// Those published before this instant
-        #[arg(long, value_name = "INSTANT", value_parser = instant)]
-        to: Timestamp,
+        #[arg(long, value_name = "INSTANT", value_parser = instant, required_unless_present = "correlation")]
+        to: Option<Timestamp>,
         /// Only what this rule sends
         #[arg(long, value_name = "RULE")]
         rule: Option<String>,
@@ -289,6 +308,23 @@ pub enum Events {
         /// Only say what would be delivered
         #[arg(long)]
         dry_run: bool,
+        /// The workflow whose questions are asked again
+        #[arg(
+            long,
+            value_name = "WORKFLOW",
+            requires = "with_plugin",
+            conflicts_with_all = ["from", "to", "rule", "name", "act", "dry_run"]
+        )]
+        correlation: Option<String>,
+        /// The build to ask: a component
+        #[arg(long, value_name = "FILE", requires = "correlation")]
+        with_plugin: Option<PathBuf>,
+        /// The plugin that the build stands in for [default: the name of the file]
+        #[arg(long, value_name = "NAME", requires = "with_plugin")]
+        in_place_of: Option<String>,
+        /// Show only what would have changed
+        #[arg(long, requires = "with_plugin")]
+        diff: bool,
         #[command(flatten)]
         data: Data,
         #[command(flatten)]
@@ -417,6 +453,9 @@ pub enum Workflow {
     /// List workflows
     #[command(after_help = "Example:\n  alchemiser workflow list")]
     List {
+        /// Only the last so many; 0 for all [default: 1000, all with --json]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
         #[command(flatten)]
         state: State,
     },

@@ -4,7 +4,7 @@ use crate::failure::{CommandFailure, CommandResult};
 use crate::project::{Project, components};
 use crate::settings::SandboxSettings;
 use alchemiser_events::{StrategyName, Weight};
-use alchemiser_market::{CsvSource, Market, PriceSource};
+use alchemiser_market::{CsvSource, Market};
 use alchemiser_sandbox::{Plugin, Sandbox, StrategyFile, StrategyRequest};
 use alchemiser_suggest::{instead_of, nearest};
 use alchemiser_worker::{Book, BookEntry, BookStrategy, StrategySource};
@@ -199,9 +199,4 @@ pub fn market(path: &Path) -> CommandResult<Arc<Market>> {
 /// The runtime that everything asynchronous runs on.
 pub fn runtime() -> CommandResult<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().map_err(|error| CommandFailure::failed("RuntimeError", error))
-}
-
-/// A market that is at hand already, as a source of prices.
-pub fn source(market: &Arc<Market>) -> Arc<dyn PriceSource> {
-    Arc::new(Arc::clone(market))
 }

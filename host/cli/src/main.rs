@@ -24,12 +24,14 @@ mod input;
 mod machine;
 mod notifier;
 mod ordered;
+mod progress;
 mod project;
 mod reasons;
 mod refusal;
 mod report;
 mod settings;
 mod snippet;
+mod stop;
 mod trace;
 mod worker;
 
@@ -67,8 +69,9 @@ fn misused(error: &clap::Error) -> ExitCode {
         // What follows is how it is used and where to find help.
         let message = told.split("\n\nUsage:").next().unwrap_or(&told);
         let message = message.strip_prefix("error: ").unwrap_or(message);
-        let words: Vec<&str> = message.split_whitespace().collect();
-        let message = words.join(" ");
+        let paragraph = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let message: Vec<String> = message.split("\n\n").map(paragraph).collect();
+        let message = message.join("; ");
         println!(
             "{}",
             json!({"error": {"class": "UsageError", "message": message}})
@@ -81,6 +84,7 @@ fn misused(error: &clap::Error) -> ExitCode {
 fn run(arguments: &Arguments) -> CommandResult {
     match &arguments.command {
         Command::Run(command) => commands::run::run(command, arguments),
+        Command::Dev(command) => commands::dev::dev(command, arguments),
         Command::Evaluate(command) => commands::evaluate::evaluate(command, arguments),
         Command::Indicator(command) => commands::indicator::indicator(command, arguments),
         Command::Strategy(command) => commands::strategy::strategy(command, arguments),

@@ -18,22 +18,37 @@ use std::collections::BTreeMap;
 pub struct Report {
     record: WorkflowRecord,
     events: Vec<TracedEvent>,
+    /// What those events say whose content can be read.
+    payloads: Vec<Payload>,
     explanations: Vec<Option<Explanation>>,
+    /// Why the others cannot.
+    unreadable: Vec<StoreError>,
 }
 
 impl Report {
     /// Gathers what is to be said.
     pub fn new(record: WorkflowRecord, queries: &Queries) -> Result<Self, StoreError> {
         let events = queries.trace(&record.workflow.correlation_id)?;
-        let explanations = signal(&events)
+        let mut unreadable = Vec::new();
+        let mut payloads = Vec::new();
+        for event in &events {
+            let whole = queries.whole(&event.record.event).map(Some);
+            payloads.extend(or_note(whole, &mut unreadable)?.map(|event| event.payload));
+        }
+        let mut explanations = Vec::new();
+        for strategy in signal(&payloads)
             .into_iter()
             .flat_map(|signal| &signal.signals_data.strategies)
-            .map(|strategy| explanation(strategy, queries))
-            .collect::<Result<_, _>>()?;
+        {
+            let explanation = explanation(strategy, queries);
+            explanations.push(or_note(explanation, &mut unreadable)?);
+        }
         Ok(Self {
             record,
             events,
+            payloads,
             explanations,
+            unreadable,
         })
     }
 
@@ -43,7 +58,8 @@ impl Report {
         if self.completed() {
             return None;
         }
-        payloads(&self.events)
+        self.payloads
+            .iter()
             .filter_map(|payload| match payload {
                 Payload::WorkflowFailed(failed) => Some(failed),
                 _ => None,
@@ -53,11 +69,11 @@ impl Report {
 
     /// Prints all of it.
     pub fn print(&self) {
-        if let Some(signal) = signal(&self.events) {
+        if let Some(signal) = signal(&self.payloads) {
             self.strategies(signal);
             target(signal);
         }
-        let planned = planned(&self.events);
+        let planned = planned(&self.payloads);
         if let Some(planned) = planned {
             plan(planned);
         }
@@ -73,6 +89,9 @@ impl Report {
         }
         println!("\nEvents");
         trace::print(&self.events);
+        for error in &self.unreadable {
+            println!("\nSome of this is missing: {error}");
+        }
     }
 
     /// The gist, for scripts.
@@ -85,7 +104,7 @@ impl Report {
             "account": workflow.account,
             "events": self.events.len(),
         });
-        if let Some(signal) = signal(&self.events) {
+        if let Some(signal) = signal(&self.payloads) {
             let strategies = signal.signals_data.strategies.iter().map(|strategy| {
                 let mut object = json!({
                     "strategy": strategy.strategy_id,
@@ -100,7 +119,7 @@ impl Report {
             summary["strategies"] = strategies.collect();
             summary["targets"] = json!(signal.consolidated_portfolio.target_allocations);
         }
-        if let Some(planned) = planned(&self.events) {
+        if let Some(planned) = planned(&self.payloads) {
             summary["portfolio_value"] = json!(planned.rebalance_plan.total_portfolio_value);
             summary["plan"] = json!(planned.rebalance_plan.items);
         }
@@ -112,7 +131,7 @@ impl Report {
             summary["cash_after"] = json!(data.cash_after);
             summary["orders"] = json!(data.orders);
         }
-        if let (Some(planned), Some(data)) = (planned(&self.events), self.execution()) {
+        if let (Some(planned), Some(data)) = (planned(&self.payloads), self.execution()) {
             let account = Account::of(planned, data);
             let positions = account.positions.iter().map(|position| {
                 json!({
@@ -136,7 +155,7 @@ impl Report {
     }
 
     fn execution(&self) -> Option<&ExecutionData> {
-        payloads(&self.events).find_map(|payload| match payload {
+        self.payloads.iter().find_map(|payload| match payload {
             Payload::TradeExecuted(trade) => Some(&trade.execution_data),
             _ => None,
         })
@@ -350,19 +369,29 @@ fn held_after(before: Quantity, order: Option<&OrderResult>) -> Quantity {
     }
 }
 
-fn payloads(events: &[TracedEvent]) -> impl Iterator<Item = &Payload> {
-    events.iter().map(|event| &event.record.event.payload)
+/// What was read, or none and a note where it cannot be.
+fn or_note<T>(
+    read: Result<Option<T>, StoreError>,
+    unreadable: &mut Vec<StoreError>,
+) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error @ StoreError::Damaged(_)) => {
+            unreadable.push(error);
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
-fn signal(events: &[TracedEvent]) -> Option<&SignalGenerated> {
-    payloads(events).find_map(|payload| match payload {
+fn signal(payloads: &[Payload]) -> Option<&SignalGenerated> {
+    payloads.iter().find_map(|payload| match payload {
         Payload::SignalGenerated(signal) => Some(signal),
         _ => None,
     })
 }
 
-fn planned(events: &[TracedEvent]) -> Option<&RebalancePlanned> {
-    payloads(events).find_map(|payload| match payload {
+fn planned(payloads: &[Payload]) -> Option<&RebalancePlanned> {
+    payloads.iter().find_map(|payload| match payload {
         Payload::RebalancePlanned(planned) => Some(planned),
         _ => None,
     })
@@ -376,7 +405,7 @@ fn explanation(
         return Ok(None);
     };
     let content = queries.blob(reference)?;
-    serde_json::from_slice(&content)
-        .map(Some)
-        .map_err(|error| StoreError::Damaged(format!("{}: {error}", reference.sha256)))
+    serde_json::from_slice(&content).map(Some).map_err(|error| {
+        StoreError::Damaged(format!("`{}` is no explanation: {error}", reference.sha256))
+    })
 }

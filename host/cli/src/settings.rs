@@ -2,7 +2,7 @@
 
 use crate::failure::{CommandFailure, CommandResult};
 use alchemiser_broker::PaperSettings;
-use alchemiser_events::{AccountName, Decimal, decimal_text};
+use alchemiser_events::{AccountName, DEFAULT_LARGEST_ENTRY, Decimal, LARGEST_ENTRY, decimal_text};
 use alchemiser_sandbox::Limits;
 use alchemiser_suggest::{instead_of, with_advice};
 use alchemiser_worker::{ExecutionSettings, PortfolioSettings, RetrySettings};
@@ -113,6 +113,9 @@ pub struct AlpacaSettings {
 pub struct BusSettings {
     /// How long events are kept.
     pub archive_retention_days: u32,
+    /// What an entry on the bus may be at most, bytes; larger events are
+    /// packed.
+    pub max_payload_size_bytes: usize,
 }
 
 impl BusSettings {
@@ -126,6 +129,7 @@ impl Default for BusSettings {
     fn default() -> Self {
         Self {
             archive_retention_days: 365,
+            max_payload_size_bytes: DEFAULT_LARGEST_ENTRY,
         }
     }
 }
@@ -381,6 +385,11 @@ impl Settings {
                 (1..=36_500).contains(&self.eventbridge.archive_retention_days),
                 "eventbridge.archive_retention_days",
                 "from 1 to a hundred years",
+            ),
+            (
+                LARGEST_ENTRY.contains(&self.eventbridge.max_payload_size_bytes),
+                "eventbridge.max_payload_size_bytes",
+                "from 4096 to 1048576, which is EventBridge's own limit",
             ),
         ]
         .into_iter()

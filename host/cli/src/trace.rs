@@ -1,6 +1,6 @@
 //! A workflow's events as a tree: who caused whom, and what was done for each.
 
-use alchemiser_events::{CausationId, Event};
+use alchemiser_events::{CausationId, Transported};
 use alchemiser_local::{DeliveryRecord, DeliveryState, TracedEvent};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub fn print(events: &[TracedEvent]) {
 
 /// One object for each event.
 pub fn json(event: &TracedEvent) -> Value {
-    let header = &event.record.event.header;
+    let header = event.record.event.header();
     let deliveries: Vec<Value> = event
         .deliveries
         .iter()
@@ -54,15 +54,15 @@ pub fn json(event: &TracedEvent) -> Value {
 /// Those whose cause is not among the events.
 fn roots(events: &[TracedEvent]) -> impl Iterator<Item = &TracedEvent> {
     events.iter().filter(|event| {
-        let cause = &event.record.event.header.causation_id;
+        let cause = &event.record.event.header().causation_id;
         !events
             .iter()
             .any(|other| causes(&other.record.event, cause))
     })
 }
 
-fn causes(event: &Event, causation: &CausationId) -> bool {
-    event.header.event_id.as_str() == causation.as_str()
+fn causes(event: &Transported, causation: &CausationId) -> bool {
+    event.header().event_id.as_str() == causation.as_str()
 }
 
 /// Adds the lines of an event and of all that it led to. A chain of events is
@@ -80,7 +80,7 @@ fn draw(
     let children: Vec<&TracedEvent> = events
         .iter()
         .filter(|child| {
-            let cause = &child.record.event.header.causation_id;
+            let cause = &child.record.event.header().causation_id;
             causes(&event.record.event, cause)
         })
         .collect();

@@ -1,21 +1,24 @@
 //! All that works on deliveries, put together from a project.
 
 use crate::arguments::Data;
-use crate::commands::rules::located;
+use crate::commands::rules::findings;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::machine::{self, Plugins};
 use crate::notifier::LogNotifier;
 use crate::project::Project;
-use alchemiser_broker::PaperBroker;
-use alchemiser_events::{AccountName, ErrorDetail, Money, SessionDate};
-use alchemiser_local::{Bus, Runner, StateDirectory};
-use alchemiser_market::Market;
-use alchemiser_rules::Routes;
+use alchemiser_broker::{Broker, PaperBroker};
+use alchemiser_events::{AccountName, ErrorDetail, Money, SessionDate, Timestamp};
+use alchemiser_local::{Bus, Commands, Dispatch, Runner, StateDirectory};
+use alchemiser_market::{CsvSource, Market, PriceSource, Requirement, SharedMarket, SourceError};
+use alchemiser_rules::{Routes, Schedule};
 use alchemiser_sandbox::{Kind, Plugin};
 use alchemiser_worker::{
-    BookStrategy, DECLARATIONS, Dispatcher, ExecutionHandler, Handler, NotificationHandler,
-    OnFailure, OpenStrategy, OrchestrationHandler, PortfolioHandler, StrategyHandler, flow,
+    BookStrategy, Dispatcher, ExecutionHandler, Given, Handler, NotificationHandler, OnFailure,
+    OpenStrategy, OrchestrationHandler, PortfolioHandler, ScheduledTrading, StoreError,
+    StrategyHandler,
 };
+use async_trait::async_trait;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Deliveries worked on at a time; a workflow is a chain, and rarely has two.
@@ -27,7 +30,8 @@ pub struct Worker {
     strategies: Vec<Arc<BookStrategy>>,
     on_failure: OnFailure,
     portfolio: Plugin,
-    market: Arc<Market>,
+    data: PathBuf,
+    market: SharedMarket,
 }
 
 impl Worker {
@@ -35,11 +39,9 @@ impl Worker {
     pub fn gather(project: &Project, data: &Data) -> CommandResult<Self> {
         let routes = Arc::new(project.routes()?);
         // A workflow that leads nowhere would begin and never end.
-        let findings: Vec<String> = alchemiser_rules::check(&routes, &flow(&DECLARATIONS))
-            .iter()
-            .map(located)
-            .collect();
+        let findings = findings(&routes);
         if !findings.is_empty() {
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
             return Err(CommandFailure::usage("RoutesError", findings.join("\n")));
         }
         let mut plugins = Plugins::new(project)?;
@@ -68,18 +70,21 @@ impl Worker {
                 ),
             ));
         }
+        let data = project.data(data);
         Ok(Self {
             routes,
             strategies,
             on_failure: book.on_failure,
             portfolio,
-            market: machine::market(&project.data(data))?,
+            market: machine::market(&data)?.into(),
+            data,
         })
     }
 
     /// The session asked for, which must be one; else the data's last.
     pub fn session(&self, date: Option<SessionDate>) -> CommandResult<SessionDate> {
-        let calendar = self.market.calendar();
+        let market = self.market.latest();
+        let calendar = market.calendar();
         match date {
             Some(date) => calendar
                 .session(date)
@@ -91,31 +96,83 @@ impl Worker {
         }
     }
 
+    /// The bus of a state directory.
+    pub fn bus(&self, project: &Project, state: &StateDirectory) -> Bus {
+        let largest_entry = project.settings.eventbridge.max_payload_size_bytes;
+        state
+            .bus(Arc::clone(&self.routes))
+            .with_largest_entry(largest_entry)
+    }
+
     /// A runner on a state directory.
     pub fn runner(&self, project: &Project, state: &StateDirectory, bus: &Bus) -> Runner {
+        let broker = self.broker(project, state);
+        let dispatcher = self.dispatcher(project, state, bus, broker);
+        Self::runner_of(bus, Arc::new(dispatcher))
+    }
+
+    /// A runner that hands deliveries to this dispatcher.
+    pub fn runner_of(bus: &Bus, dispatch: Arc<dyn Dispatch>) -> Runner {
+        Runner::new(bus.clone(), dispatch, CONCURRENCY)
+    }
+
+    /// The broker whose account is traded.
+    pub fn broker(&self, project: &Project, state: &StateDirectory) -> Arc<dyn Broker> {
+        let settings = &project.settings.paper;
+        let store = state.paper_store(&account(project), Money::new(settings.starting_cash));
+        Arc::new(PaperBroker::new(
+            self.market.clone(),
+            Arc::new(store),
+            settings,
+        ))
+    }
+
+    /// What schedules give their commands to. Prices are read anew for each
+    /// workflow, and everything else here sees them from then on.
+    pub fn commands(
+        &self,
+        project: &Project,
+        bus: &Bus,
+        broker: Arc<dyn Broker>,
+    ) -> Arc<dyn Commands> {
+        Arc::new(ScheduledCommands(ScheduledTrading {
+            broker,
+            prices: Arc::new(FreshPrices {
+                source: CsvSource::new(&self.data),
+                market: self.market.clone(),
+            }),
+            workflows: Arc::new(bus.clone()),
+            account: account(project),
+            stage: project.settings.app.stage.clone(),
+            strategy_profile: book(project),
+        }))
+    }
+
+    /// Hands deliveries to the handlers.
+    pub fn dispatcher(
+        &self,
+        project: &Project,
+        state: &StateDirectory,
+        bus: &Bus,
+        broker: Arc<dyn Broker>,
+    ) -> Dispatcher {
         let settings = &project.settings;
         let workflows = Arc::new(bus.clone());
         let blobs = Arc::new(state.blobs());
-        let store = state.paper_store(&account(project), Money::new(settings.paper.starting_cash));
-        let broker = Arc::new(PaperBroker::new(
-            Arc::clone(&self.market),
-            Arc::new(store),
-            &settings.paper,
-        ));
         let mut portfolio = settings.portfolio.clone();
         portfolio.cash_reserve_pct = settings.alpaca.cash_reserve_pct;
         let handlers: Vec<Arc<dyn Handler>> = vec![
             Arc::new(StrategyHandler::new(
                 self.strategies.clone(),
                 self.on_failure,
-                machine::source(&self.market),
+                Arc::new(self.market.clone()),
                 blobs.clone(),
                 settings.strategy.workers,
             )),
             Arc::new(PortfolioHandler::new(
                 self.portfolio.clone(),
                 broker.clone(),
-                blobs,
+                blobs.clone(),
                 portfolio,
             )),
             Arc::new(ExecutionHandler::new(
@@ -127,14 +184,38 @@ impl Worker {
             Arc::new(OrchestrationHandler),
             Arc::new(NotificationHandler::new(Arc::new(LogNotifier))),
         ];
-        let dispatcher = Dispatcher::new(
+        Dispatcher::new(
             handlers,
             Arc::clone(&self.routes),
             workflows.clone(),
             workflows,
+            blobs,
             settings.retry.clone(),
-        );
-        Runner::new(bus.clone(), Arc::new(dispatcher), CONCURRENCY)
+        )
+    }
+}
+
+struct ScheduledCommands(ScheduledTrading);
+
+#[async_trait]
+impl Commands for ScheduledCommands {
+    async fn give(&self, schedule: &Schedule, at: Timestamp) -> Result<Given, StoreError> {
+        self.0.give(schedule, at).await
+    }
+}
+
+/// Prices as they lie on disk at the moment.
+struct FreshPrices {
+    source: CsvSource,
+    market: SharedMarket,
+}
+
+#[async_trait]
+impl PriceSource for FreshPrices {
+    async fn load(&self, requirements: &[Requirement]) -> Result<Arc<Market>, SourceError> {
+        let market = self.source.load(requirements).await?;
+        self.market.replace(Arc::clone(&market));
+        Ok(market)
     }
 }
 
@@ -151,4 +232,9 @@ fn in_file(strategy: &BookStrategy) -> String {
 /// The account that is traded.
 pub fn account(project: &Project) -> AccountName {
     project.settings.app.account.clone()
+}
+
+/// The book of strategies, as workflows note it.
+pub fn book(project: &Project) -> String {
+    project.settings.strategy.book.display().to_string()
 }

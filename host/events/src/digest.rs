@@ -1,7 +1,9 @@
 //! SHA-256 digests, and references to content by them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A SHA-256 digest; written as 64 lower-case hexadecimal digits.
@@ -85,6 +87,26 @@ impl BlobReference {
             sha256: Sha256Digest::of(content),
             size: content.len() as u64,
         }
+    }
+
+    /// The digests of all content that a document refers to. Whatever refers
+    /// to content does so by an object of this form.
+    pub fn all_in(document: &Value) -> BTreeSet<Sha256Digest> {
+        let mut found = BTreeSet::new();
+        let mut left = vec![document];
+        while let Some(value) = left.pop() {
+            match value {
+                Value::Array(values) => left.extend(values),
+                Value::Object(members) => {
+                    if let Ok(reference) = Self::deserialize(value) {
+                        found.insert(reference.sha256);
+                    }
+                    left.extend(members.values());
+                }
+                _ => {}
+            }
+        }
+        found
     }
 }
 

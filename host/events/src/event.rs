@@ -163,21 +163,7 @@ impl Event {
     /// The event in the form in which EventBridge delivers it and rules match
     /// it.
     pub fn envelope(&self) -> Value {
-        let header = &self.header;
-        json!({
-            "version": "0",
-            "id": header.event_id,
-            "detail-type": self.event_type(),
-            "source": header.source_module.wire_name(),
-            "account": "local",
-            "time": header.timestamp,
-            "region": "local",
-            "resources": [
-                format!("correlation:{}", header.correlation_id),
-                format!("causation:{}", header.causation_id),
-            ],
-            "detail": self,
-        })
+        envelope(&self.header, self.event_type(), json!(self))
     }
 
     /// Reads an event out of an envelope, and refuses one whose envelope and
@@ -206,15 +192,43 @@ impl Event {
 
     /// Refuses an event that its source may not emit.
     pub fn check_producer(&self) -> Result<(), EnvelopeError> {
-        let source = self.header.source_module;
-        if self.event_type().producers().contains(&source) {
-            Ok(())
-        } else {
-            Err(EnvelopeError::Producer {
-                event_type: self.event_type(),
-                source_name: source.wire_name(),
-            })
-        }
+        check_producer(self.event_type(), self.header.source_module)
+    }
+}
+
+impl Header {
+    /// What EventBridge shows of an event besides what it says.
+    pub(crate) fn resources(&self) -> [String; 2] {
+        [
+            format!("correlation:{}", self.correlation_id),
+            format!("causation:{}", self.causation_id),
+        ]
+    }
+}
+
+/// An event in the form in which EventBridge delivers it.
+pub(crate) fn envelope(header: &Header, event_type: EventType, detail: Value) -> Value {
+    json!({
+        "version": "0",
+        "id": header.event_id,
+        "detail-type": event_type,
+        "source": header.source_module.wire_name(),
+        "account": "local",
+        "time": header.timestamp,
+        "region": "local",
+        "resources": header.resources(),
+        "detail": detail,
+    })
+}
+
+pub(crate) fn check_producer(event_type: EventType, source: Source) -> Result<(), EnvelopeError> {
+    if event_type.producers().contains(&source) {
+        Ok(())
+    } else {
+        Err(EnvelopeError::Producer {
+            event_type,
+            source_name: source.wire_name(),
+        })
     }
 }
 

@@ -13,6 +13,7 @@ mod identifiers;
 mod payload;
 mod symbol;
 mod time;
+mod transport;
 
 pub use amounts::{AmountError, Money, Price, Quantity, Weight, decimal_text};
 pub use digest::{BlobReference, Sha256Digest};
@@ -34,6 +35,10 @@ pub use payload::{
 };
 pub use symbol::{Symbol, SymbolError};
 pub use time::{SessionDate, TimeError, Timestamp};
+pub use transport::{
+    DEFAULT_LARGEST_ENTRY, LARGEST_ENTRY, Length, PackedEvent, Parcel, PayloadRef, PayloadTooLarge,
+    Transported, UnpackError, transports,
+};
 
 /// The numbers that money is made of, re-exported so that the floors above
 /// agree on one version.

@@ -4,18 +4,20 @@
 //! cargo bench -p alchemiser-local [-- ARCHIVED…]
 //! ```
 //!
-//! First the throughput by the number of workers. Then, for each archive size
-//! given, what publishing and tracing cost with so many events stored.
+//! First what a flush to this disk takes, since everything durable is made of
+//! flushes; then the throughput by the number of workers, how long a workflow
+//! of five events takes, and, for each archive size given, what publishing,
+//! working and tracing cost with so many events stored.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use alchemiser_events::Event;
+use alchemiser_events::Transported;
 use alchemiser_local::{Bus, Dispatch, Runner, StateDirectory};
 use alchemiser_rules::TargetName;
-use alchemiser_worker::{Deliveries as _, Dispatched, StoreError};
+use alchemiser_worker::{Deliveries as _, Dispatched, StoreError, WorkflowState, Workflows as _};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,12 +35,34 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        println!("workers   publish, claim, commit   chain through the runner   events/s");
+        let flush = flush();
+        println!("a flush of 4 KiB: {:.3} ms\n", milliseconds(flush));
+
+        println!("events/s, and how many events share the time of a flush:");
+        println!("workers   publish, claim, commit   chain through the runner");
         for workers in [1, 4, 16, 64, 256] {
             let separate = publish_claim_commit(workers).await;
             let chained = chain(workers).await;
-            println!("{workers:>7}   {separate:>22.0}   {chained:>24.0}");
+            let share = |rate: f64| rate * flush.as_secs_f64();
+            println!(
+                "{workers:>7}   {separate:>12.0} {:>9.1}   {chained:>14.0} {:>9.1}",
+                share(separate),
+                share(chained)
+            );
         }
+
+        println!("\nworkflows of five events, one after the other:");
+        let mut times = workflows().await;
+        times.sort_unstable();
+        for (name, place) in [("p50", times.len() / 2), ("p99", times.len() * 99 / 100)] {
+            let time = times[place];
+            let flushes = time.as_secs_f64() / flush.as_secs_f64();
+            println!(
+                "{name} {:>9.3} ms {flushes:>6.1} flushes",
+                milliseconds(time)
+            );
+        }
+
         if !sizes.is_empty() {
             println!("\narchived   publish one, ms   trace five, ms   claim, ms   bytes/event");
         }
@@ -46,6 +70,28 @@ fn main() {
             archived(size).await;
         }
     });
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// The least that a commit can take on this disk.
+fn flush() -> Duration {
+    use std::io::Write as _;
+    let mut file = tempfile::tempfile().unwrap();
+    let times = (0..200).map(|_| {
+        let begun = Instant::now();
+        file.write_all(&[1; 4096]).unwrap();
+        file.sync_data().unwrap();
+        begun.elapsed()
+    });
+    median(times.collect())
 }
 
 fn state() -> (tempfile::TempDir, StateDirectory, Bus) {
@@ -92,7 +138,12 @@ struct Chain {
 
 #[async_trait]
 impl Dispatch for Chain {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        let event = whole(event);
         let claimed = claim(&self.bus, &key(event, target.as_str()))
             .await
             .unwrap();
@@ -120,6 +171,56 @@ async fn chain(workers: usize) -> f64 {
         .await
         .unwrap();
     chain.handled.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// Takes a workflow from step to step.
+struct Steps(Bus);
+
+#[async_trait]
+impl Dispatch for Steps {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        use WorkflowState::{Completed, Executing, Planned, Signals, Started};
+        let Self(bus) = self;
+        let event = whole(event);
+        let claimed = claim(bus, &key(event, target.as_str())).await.unwrap();
+        let workflow = &event.header.correlation_id;
+        let (next, moves) = match target.as_str() {
+            "step-0" => (Some(1), Some((Started, Signals))),
+            "step-1" => (Some(2), Some((Signals, Planned))),
+            "step-2" => {
+                assert!(bus.begin_orders(workflow).await?);
+                (Some(3), None)
+            }
+            "step-3" => (Some(4), Some((Executing, Completed))),
+            _ => (None, None),
+        };
+        let events = next.map(|number| next_event(event, &step(number)));
+        let moves = moves.map(|(from, to)| transition(workflow, from, to));
+        let commit = done(events.into_iter().collect(), moves);
+        bus.commit(&claimed, commit).await?;
+        Ok(Dispatched::Done)
+    }
+}
+
+/// From the command to the end of the last delivery, with nothing to compute.
+async fn workflows() -> Vec<Duration> {
+    let (_path, _directory, bus) = state();
+    let runner = Runner::new(bus.clone(), Arc::new(Steps(bus.clone())), 4);
+    let mut times = Vec::new();
+    for number in 0..500 {
+        let workflow = workflow(&format!("w{number}"));
+        let begun = Instant::now();
+        bus.start(&workflow, &started(&workflow), 0).await.unwrap();
+        runner.run_workflow(&workflow.correlation_id).await.unwrap();
+        times.push(begun.elapsed());
+        let state = bus.find(&workflow.correlation_id).await.unwrap().unwrap();
+        assert_eq!(state.state, WorkflowState::Completed);
+    }
+    times
 }
 
 async fn archived(size: usize) {
@@ -156,18 +257,16 @@ async fn archived(size: usize) {
         assert_eq!(queries.trace(&old).unwrap().len(), 5);
         trace.push(begun.elapsed());
     }
-    let median = |mut times: Vec<Duration>| {
-        times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() * 1e3
-    };
+    // The last one to leave copies the log back.
+    drop((queries, bus, directory));
     let bytes = std::fs::metadata(path.path().join("alchemiser.db"))
         .unwrap()
         .len();
     println!(
         "{size:>8}   {:>15.3}   {:>14.3}   {:>9.3}   {:>11.0}",
-        median(publish),
-        median(trace),
-        median(work),
+        milliseconds(median(publish)),
+        milliseconds(median(trace)),
+        milliseconds(median(work)),
         bytes as f64 / size as f64
     );
 }

@@ -1,11 +1,15 @@
 //! Content in files, named by its digest.
 
-use alchemiser_events::BlobReference;
+use alchemiser_events::{
+    BlobReference, Event, PackedEvent, Sha256Digest, Transported, UnpackError,
+};
 use alchemiser_fail_points::fail_point;
 use alchemiser_worker::{Blobs, StoreError};
 use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
@@ -25,13 +29,13 @@ impl LocalBlobs {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] with the file at which it failed.
+    /// [`StoreError::Unusable`] with the file at which it failed.
     pub fn put_now(&self, content: &[u8]) -> Result<BlobReference, StoreError> {
         let reference = BlobReference::to(content);
-        let path = self.path(&reference);
+        let path = self.path(&reference.sha256);
         write(&path, content)
             .map(|()| reference)
-            .map_err(|error| unavailable(&path, &error))
+            .map_err(|error| unwritable(&path, &error))
     }
 
     /// The content, checked against its digest.
@@ -40,29 +44,80 @@ impl LocalBlobs {
     ///
     /// [`StoreError::Damaged`] if it is not there or not what was kept.
     pub fn get_now(&self, reference: &BlobReference) -> Result<Vec<u8>, StoreError> {
-        let path = self.path(reference);
-        match fs::read(&path) {
-            Ok(content) if BlobReference::to(&content) == *reference => Ok(content),
-            Ok(content) => Err(StoreError::Damaged(format!(
-                "`{}` ({} bytes, {} expected)",
-                path.display(),
-                content.len(),
-                reference.size
-            ))),
+        let path = self.path(&reference.sha256);
+        let damaged = |what: String| {
+            let path = path.display();
+            Err(StoreError::Damaged(format!(
+                "the file `{path}` {what}; restore it from a copy"
+            )))
+        };
+        let content = match read_up_to(&path, reference.size) {
+            Ok(content) => content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(StoreError::Damaged(format!("`{}`", path.display())))
+                return damaged(format!(
+                    "is missing; it had {} bytes with the SHA-256 digest {}",
+                    reference.size, reference.sha256
+                ));
             }
-            Err(error) => Err(unavailable(&path, &error)),
+            Err(error) => return Err(unavailable(&path, &error)),
+        };
+        let found = BlobReference::to(&content);
+        if found == *reference {
+            return Ok(content);
+        }
+        let bytes = match found.size > reference.size {
+            true => format!("more than {} bytes", reference.size),
+            false => format!("{} bytes with the digest {}", found.size, found.sha256),
+        };
+        damaged(format!(
+            "is damaged: it has {bytes}, and had {} bytes with the SHA-256 digest {}",
+            reference.size, reference.sha256
+        ))
+    }
+
+    /// An event, together with what left it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if that is not what left it.
+    pub(crate) fn open_now(&self, event: &Transported) -> Result<Event, StoreError> {
+        match event {
+            Transported::Whole(event) => Ok(event.clone()),
+            Transported::Packed(packed) => self
+                .blob_of(packed)
+                .and_then(|blob| packed.unpack(blob.as_deref()).map_err(damaged)),
         }
     }
 
-    /// Removes what was last kept before an instant, and answers how many files
-    /// that were. Kept again meanwhile, it stays.
+    /// The very bytes of a packed event with what left it; see
+    /// [`LocalBlobs::open_now`].
+    pub(crate) fn unpack_now(&self, packed: &PackedEvent) -> Result<String, StoreError> {
+        self.blob_of(packed)
+            .and_then(|blob| packed.unpack_json(blob.as_deref()).map_err(damaged))
+    }
+
+    fn blob_of(&self, packed: &PackedEvent) -> Result<Option<Vec<u8>>, StoreError> {
+        packed.blob().map(|blob| self.get_now(blob)).transpose()
+    }
+
+    /// Content that is a JSON document; `None` if it is not there or something
+    /// else.
+    pub(crate) fn document_now(&self, digest: &Sha256Digest) -> Option<Value> {
+        serde_json::from_slice(&fs::read(self.path(digest)).ok()?).ok()
+    }
+
+    /// Removes what was last kept before an instant and is not `needed`, and
+    /// answers how many files that were. Kept again meanwhile, it stays.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] with the file at which it failed.
-    pub fn prune_now(&self, before: SystemTime) -> Result<usize, StoreError> {
+    pub(crate) fn prune_now(
+        &self,
+        before: SystemTime,
+        needed: &BTreeSet<Sha256Digest>,
+    ) -> Result<usize, StoreError> {
+        let needed: BTreeSet<PathBuf> = needed.iter().map(|digest| self.path(digest)).collect();
         let mut removed = 0;
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -70,6 +125,9 @@ impl LocalBlobs {
         };
         for directory in entries(&self.directory).map_err(failed(&self.directory))? {
             for path in entries(&directory).map_err(failed(&directory))? {
+                if needed.contains(&path) {
+                    continue;
+                }
                 removed += usize::from(remove_old(&path, before).map_err(failed(&path))?);
             }
         }
@@ -77,8 +135,8 @@ impl LocalBlobs {
     }
 
     /// 256 directories, so that none becomes too long.
-    fn path(&self, reference: &BlobReference) -> PathBuf {
-        let name = reference.sha256.to_string();
+    pub(crate) fn path(&self, digest: &Sha256Digest) -> PathBuf {
+        let name = digest.to_string();
         self.directory.join(&name[..2]).join(name)
     }
 }
@@ -121,6 +179,16 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     // Also if it was there: whoever put it may not have come this far yet.
     flush_directory(directory)
+}
+
+/// The content of a file, of which no more is read than shows that it is
+/// longer than it should be.
+fn read_up_to(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?
+        .take(length.saturating_add(1))
+        .read_to_end(&mut content)?;
+    Ok(content)
 }
 
 fn is_file_of(path: &Path, length: usize) -> bool {
@@ -187,6 +255,19 @@ async fn on_a_thread<T: Send + 'static>(
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn damaged(error: UnpackError) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unusable(format!(
+        "`{}` cannot be written ({error}); look after its disk (space, quota, permissions) and \
+         run it again, nothing committed is lost",
+        path.display()
+    ))
+}
+
 fn unavailable(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unavailable(format!("`{}`: {error}", path.display()))
 }
@@ -209,7 +290,7 @@ mod tests {
         for content in [&b""[..], b"abc", &[0; 100_000]] {
             let reference = blobs.put(content).await.unwrap();
             assert_eq!(reference, BlobReference::to(content));
-            let path = blobs.path(&reference);
+            let path = blobs.path(&reference.sha256);
             let written = fs::metadata(&path).unwrap().created().unwrap();
             assert_eq!(blobs.put(content).await.unwrap(), reference);
             assert_eq!(fs::metadata(&path).unwrap().created().unwrap(), written);
@@ -227,45 +308,59 @@ mod tests {
     async fn damage_is_noticed() {
         let (_directory, blobs) = blobs();
         let reference = blobs.put(b"content").await.unwrap();
-        let path = blobs.path(&reference);
+        let path = blobs.path(&reference.sha256);
 
         fs::write(&path, b"c0ntent").unwrap();
         let error = blobs.get(&reference).await.unwrap_err();
-        assert!(
-            matches!(&error, StoreError::Damaged(what) if what.contains("blobs") || what.contains(&reference.sha256.to_string()))
-        );
+        let found = BlobReference::to(b"c0ntent").sha256;
+        for part in [
+            path.display().to_string(),
+            reference.sha256.to_string(),
+            found.to_string(),
+        ] {
+            assert!(error.to_string().contains(&part), "{error}");
+        }
+        assert!(matches!(error, StoreError::Damaged(_)));
 
+        for (content, says) in [
+            (&b"cont"[..], "it has 4 bytes"),
+            (b"contents", "more than 7"),
+        ] {
+            fs::write(&path, content).unwrap();
+            let error = blobs.get(&reference).await.unwrap_err();
+            assert!(matches!(error, StoreError::Damaged(_)));
+            assert!(error.to_string().contains(says), "{error}");
+        }
         fs::write(&path, b"cont").unwrap();
-        assert!(matches!(
-            blobs.get(&reference).await,
-            Err(StoreError::Damaged(_))
-        ));
         // What was cut short heals when it is put again.
         blobs.put(b"content").await.unwrap();
         assert_eq!(blobs.get(&reference).await.unwrap(), b"content");
 
         fs::remove_file(&path).unwrap();
-        assert!(matches!(
-            blobs.get(&reference).await,
-            Err(StoreError::Damaged(_))
-        ));
+        let error = blobs.get(&reference).await.unwrap_err();
+        assert!(error.to_string().contains("is missing"), "{error}");
     }
 
     #[test]
     fn what_was_not_kept_for_long_is_removed() {
         let (_directory, blobs) = blobs();
         let age = |reference: &BlobReference| {
-            let file = File::options().write(true).open(blobs.path(reference));
+            let file = File::options()
+                .write(true)
+                .open(blobs.path(&reference.sha256));
             let long_ago = SystemTime::now() - Duration::from_hours(1);
             file.unwrap().set_modified(long_ago).unwrap();
         };
-        let (old, kept_again) = (blobs.put_now(b"old"), blobs.put_now(b"kept again"));
-        let (old, kept_again) = (old.unwrap(), kept_again.unwrap());
-        age(&old);
-        age(&kept_again);
+        let [old, kept_again, needed] = ["old", "kept again", "needed"].map(|content| {
+            let reference = blobs.put_now(content.as_bytes()).unwrap();
+            age(&reference);
+            reference
+        });
         blobs.put_now(b"kept again").unwrap();
         let minute_ago = SystemTime::now() - Duration::from_mins(1);
-        assert_eq!(blobs.prune_now(minute_ago).unwrap(), 1);
+        let keep = BTreeSet::from([needed.sha256]);
+        assert_eq!(blobs.prune_now(minute_ago, &keep).unwrap(), 1);
+        assert_eq!(blobs.get_now(&needed).unwrap(), b"needed");
         assert!(matches!(blobs.get_now(&old), Err(StoreError::Damaged(_))));
         assert_eq!(blobs.get_now(&kept_again).unwrap(), b"kept again");
         blobs.put_now(b"old").unwrap();

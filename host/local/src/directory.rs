@@ -34,6 +34,7 @@ pub struct StateDirectory {
 pub(crate) struct State {
     pub(crate) path: PathBuf,
     pub(crate) database: Database,
+    pub(crate) blobs: LocalBlobs,
     // After the database, so that a claim is not free while its end is being
     // written. Shared with jobs, which must not hold on to the database: it
     // waits for them when it is dropped.
@@ -60,11 +61,12 @@ impl StateDirectory {
         let entrance = Entrance::pass(&locks).map_err(OpenError::io(&locks))?;
         let owners = Owners::register(&locks, &entrance).map_err(OpenError::io(&locks))?;
         let others = owners.clear_up(&entrance).map_err(OpenError::io(&locks))?;
-        let database = Database::open(&path.join(DATABASE), others)?;
+        let database = Database::open(&path.join(DATABASE), &others)?;
         Ok(Self {
             state: Arc::new(State {
                 path: path.to_owned(),
                 database,
+                blobs: LocalBlobs::new(path.join(BLOBS)),
                 owners: Arc::new(owners),
                 clock,
                 due: watch::Sender::new(()),
@@ -97,7 +99,7 @@ impl StateDirectory {
 
     /// Content by digest.
     pub fn blobs(&self) -> LocalBlobs {
-        LocalBlobs::new(self.state.path.join(BLOBS))
+        self.state.blobs.clone()
     }
 
     /// The record of what was traded.

@@ -43,32 +43,54 @@ pub enum OpenError {
         found: usize,
     },
     /// It has to be migrated, which must not happen under somebody's feet.
-    #[error("`{}` has to be brought up to date and another process is using it; stop that one first", .0.display())]
-    InUse(PathBuf),
-    /// The database is not what was written.
-    #[error("`{}` is damaged ({reason}); restore the directory from a copy, or move it away to begin anew", path.display())]
-    Damaged {
+    #[error(
+        "`{}` has to be brought up to date, and is in use by {}; stop that first",
+        path.display(),
+        by.join(" and ")
+    )]
+    InUse {
         /// The database.
         path: PathBuf,
-        /// What SQLite found.
+        /// The processes at work on it, as they said of themselves.
+        by: Vec<String>,
+    },
+    /// A process was killed while it wrote, and what it wrote last can be read
+    /// only where the directory can be written.
+    #[error(
+        "`{}` was not closed properly and cannot be put right where nothing can be written \
+         ({reason}); make its directory writable, or copy it to where it is",
+        path.display()
+    )]
+    NotClosed {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
         reason: String,
     },
     /// The file system refused something.
-    #[error("`{}` cannot be used: {source}", path.display())]
+    #[error("`{}` cannot be used: {source}{}", path.display(), advice(source))]
     Io {
         /// The file or directory.
         path: PathBuf,
         /// What it said.
         source: io::Error,
     },
-    /// The database refused something.
-    #[error("`{}` cannot be used: {reason}", path.display())]
-    Database {
-        /// The database.
-        path: PathBuf,
-        /// What it said.
-        reason: String,
-    },
+    /// The database refused something: what, and what to do about it.
+    #[error("{0}")]
+    Database(String),
+}
+
+/// What to do about an error of the file system.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; make it writable for this user, or choose another with `--state`"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space and run it again, nothing committed is lost"
+        }
+        _ => "",
+    }
 }
 
 impl OpenError {

@@ -24,9 +24,10 @@ mod owners;
 mod paper;
 mod queries;
 mod runner;
+mod scheduler;
 
 pub use blobs::LocalBlobs;
-pub use bus::{Bus, Fate, Redrive, Replay, Replayed};
+pub use bus::{Bus, Fate, LastTime, Outcome, Redrive, Replay, Replayed, ScheduleRecord};
 pub use clock::{Clock, SystemClock};
 pub use directory::StateDirectory;
 pub use error::OpenError;
@@ -37,3 +38,4 @@ pub use queries::{
     LetterFilter, LetterNumber, Queries, Settled, TracedEvent, WorkflowRecord,
 };
 pub use runner::{Dispatch, Runner};
+pub use scheduler::{Commands, Happened, Missed, Scheduler};

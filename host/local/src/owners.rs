@@ -5,7 +5,7 @@
 //! Process identifiers prove nothing: they are used again.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -21,12 +21,17 @@ impl Entrance {
 
     /// Waits for its turn.
     pub(crate) fn pass(locks: &Path) -> io::Result<Self> {
+        let path = locks.join(Self::FILE);
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(locks.join(Self::FILE))?;
-        lock.lock()?;
+            .open(&path)?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            let path = path.display();
+            tracing::info!("waiting for a process that is opening the state directory (`{path}`)");
+            lock.lock()?;
+        }
         Ok(Self { _lock: lock })
     }
 }
@@ -49,6 +54,8 @@ impl Owners {
             .rand_bytes(12)
             .tempfile_in(locks)?;
         own.as_file().lock()?;
+        // For people; where it cannot be written, the lock says enough.
+        let _ = own.as_file().write_all(this_process().as_bytes());
         let name = own
             .path()
             .file_name()
@@ -72,10 +79,10 @@ impl Owners {
         owner != self.name && is_free(&self.locks.join(owner), File::try_lock_shared)
     }
 
-    /// Removes the files of owners that are gone, and answers whether any
-    /// other is left.
-    pub(crate) fn clear_up(&self, _entrance: &Entrance) -> io::Result<bool> {
-        let mut others = false;
+    /// Removes the files of owners that are gone, and answers which others are
+    /// left, as they said of themselves.
+    pub(crate) fn clear_up(&self, _entrance: &Entrance) -> io::Result<Vec<String>> {
+        let mut others = Vec::new();
         for entry in fs::read_dir(&self.locks)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -88,7 +95,11 @@ impl Owners {
                 // removed it does no harm.
                 let _ = fs::remove_file(entry.path());
             } else {
-                others = true;
+                let says = fs::read_to_string(entry.path()).unwrap_or_default();
+                others.push(match says.trim() {
+                    "" => format!("the process that holds `{}`", entry.path().display()),
+                    says => says.to_owned(),
+                });
             }
         }
         Ok(others)
@@ -101,6 +112,19 @@ impl Drop for Owners {
         // is just being started may hold a copy of the handle for a moment.
         let _ = self.own.as_file().unlock();
     }
+}
+
+/// This process, for people who want to know who is in their way.
+fn this_process() -> String {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    format!(
+        "process {} (alchemiser {})",
+        std::process::id(),
+        arguments.join(" ")
+    )
 }
 
 /// Whether nobody holds the lock. Those who only ask take a shared one, so that
@@ -146,12 +170,17 @@ mod tests {
         assert!(first.is_gone("owner-killed"));
 
         let entrance = Entrance::pass(locks.path()).unwrap();
-        assert!(!first.clear_up(&entrance).unwrap());
+        assert!(first.clear_up(&entrance).unwrap().is_empty());
         assert!(!left_behind.exists());
         assert!(first.is_gone("owner-killed"));
 
         let second = Owners::register(locks.path(), &entrance).unwrap();
-        assert!(first.clear_up(&entrance).unwrap());
+        let others = first.clear_up(&entrance).unwrap();
+        let this = format!("process {} ", std::process::id());
+        assert!(
+            others.len() == 1 && others[0].starts_with(&this),
+            "{others:?}"
+        );
         assert!(!first.is_gone(second.name()));
     }
 }

@@ -165,7 +165,9 @@ impl PaperStore for LocalPaperStore {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn in_broker_terms(error: StoreError) -> PaperStoreError {
-    PaperStoreError(error.to_string())
+    match error {
+        StoreError::Unusable(reason) => PaperStoreError::Unusable(reason),
+        error => PaperStoreError::Unavailable(error.to_string()),
+    }
 }

@@ -1,15 +1,19 @@
 //! What the command line asks. Nothing here can write.
 
 use crate::blobs::LocalBlobs;
-use crate::bus::{FIND_WORKFLOW, read_workflow, workflow_columns};
+use crate::bus::{
+    ALL_SCHEDULES, FIND_WORKFLOW, ScheduleRecord, read_schedule, read_workflow, workflow_columns,
+};
 use crate::clock::elapsed;
 use crate::database::{
     Failure, collect, find, instant, json, micros, optional_instant, optional_json, text,
+    transported,
 };
 use crate::{ledger, paper};
 use alchemiser_broker::PaperAccount;
 use alchemiser_events::{
-    AccountName, BlobReference, CorrelationId, ErrorDetail, Event, EventId, EventType, Timestamp,
+    AccountName, BlobReference, CorrelationId, ErrorDetail, Event, EventId, EventType, PayloadRef,
+    Timestamp, Transported,
 };
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{
@@ -17,6 +21,7 @@ use alchemiser_worker::{
 };
 use rusqlite::{Connection, Row, Statement, ToSql};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -37,7 +42,7 @@ pub struct EventFilter {
     pub rule: Option<String>,
     /// Only those whose handling failed at least once.
     pub failed: bool,
-    /// At most so many: the last ones in the order of the list.
+    /// At most so many: those that were published last.
     pub limit: Option<u32>,
 }
 
@@ -106,9 +111,9 @@ impl fmt::Display for Settled {
 /// An event of the archive.
 #[derive(Clone, Debug)]
 pub struct EventRecord {
-    /// The event.
-    pub event: Event,
-    /// Its very bytes.
+    /// The event as it was transported.
+    pub event: Transported,
+    /// The very bytes of that.
     pub json: String,
     /// When it was published, by the system clock.
     pub stored_at: Timestamp,
@@ -253,42 +258,94 @@ pub struct Queries {
     blobs: LocalBlobs,
 }
 
-/// The conditions that a filter asks for.
-fn conditions(filter: &EventFilter) -> Vec<&'static str> {
-    let wanted = [
-        (filter.workflow.is_some(), "correlation_id = :workflow"),
-        (filter.event_type.is_some(), "type = :type"),
-        (filter.from.is_some(), "stored_at >= :from"),
-        (filter.to.is_some(), "stored_at < :to"),
-        (
-            filter.rule.is_some(),
-            "position IN (SELECT event FROM deliveries WHERE rule = :rule)",
-        ),
-        (
-            filter.failed,
-            "position IN (SELECT event FROM deliveries WHERE failures > 0)",
-        ),
-    ];
-    wanted
-        .into_iter()
-        .filter_map(|(is_wanted, condition)| is_wanted.then_some(condition))
-        .collect()
+/// What a filter asks for: of events `e`, and of a delivery `d` of theirs.
+struct Conditions {
+    of_event: Vec<&'static str>,
+    of_delivery: Vec<&'static str>,
 }
 
-/// With a limit the list comes backwards, so that the limit keeps the last
-/// ones.
+impl Conditions {
+    fn of(filter: &EventFilter) -> Self {
+        let wanted = |conditions: &[(bool, &'static str)]| {
+            let wanted = conditions.iter().filter(|(is_wanted, _)| *is_wanted);
+            wanted.map(|(_, condition)| *condition).collect()
+        };
+        Self {
+            of_event: wanted(&[
+                (filter.workflow.is_some(), "e.correlation_id = :workflow"),
+                (filter.event_type.is_some(), "e.type = :type"),
+                (filter.from.is_some(), "e.stored_at >= :from"),
+                (filter.to.is_some(), "e.stored_at < :to"),
+            ]),
+            of_delivery: wanted(&[
+                (filter.rule.is_some() && !filter.failed, "d.rule = :rule"),
+                // With a plus it is not looked up in an index: those that failed
+                // are fewer than those of any rule, and have one of their own.
+                (filter.rule.is_some() && filter.failed, "+d.rule = :rule"),
+                (filter.failed, "d.failures > 0"),
+            ]),
+        }
+    }
+
+    /// All of them, of an event.
+    fn on_event(&self) -> String {
+        let mut conditions: Vec<String> = self.of_event.iter().map(|&one| one.to_owned()).collect();
+        conditions.extend(self.of_delivery.iter().map(|condition| {
+            format!("e.position IN (SELECT d.event FROM deliveries d WHERE {condition})")
+        }));
+        r#where(&conditions)
+    }
+
+    /// All of them, of a delivery and its event.
+    fn on_delivery(&self) -> String {
+        r#where(&[&self.of_delivery[..], &self.of_event].concat())
+    }
+}
+
+fn r#where<C: AsRef<str>>(conditions: &[C]) -> String {
+    let conditions: Vec<&str> = conditions.iter().map(AsRef::as_ref).collect();
+    match conditions[..] {
+        [] => String::new(),
+        _ => format!("WHERE {}", conditions.join(" AND ")),
+    }
+}
+
+/// In the order of the list; with a limit, of those that came last.
+///
+/// The last ones are found backwards from the newest, by the index that leaves
+/// the fewest to look at: that of the deliveries, unless the events are those
+/// of one workflow.
 fn select_events(filter: &EventFilter) -> String {
-    let conditions = match conditions(filter) {
-        none if none.is_empty() => String::new(),
-        some => format!("WHERE {}", some.join(" AND ")),
-    };
-    let (order, limit) = match filter.limit {
-        Some(_) => ("DESC", "LIMIT :limit"),
-        None => ("ASC", ""),
+    let conditions = Conditions::of(filter);
+    let by_delivery = !conditions.of_delivery.is_empty() && filter.workflow.is_none();
+    let wanted = if filter.limit.is_none() {
+        conditions.on_event()
+    } else if by_delivery {
+        // An event comes as often as it has such deliveries, side by side.
+        format!(
+            "WHERE e.position IN (
+                SELECT DISTINCT d.event
+                FROM deliveries d CROSS JOIN events e ON e.position = d.event {}
+                ORDER BY d.event DESC LIMIT :limit)",
+            conditions.on_delivery()
+        )
+    } else {
+        // What the index of types holds is enough to order by position.
+        let by_type = filter.event_type.is_some() && filter.from.is_none() && filter.to.is_none();
+        let newest = if by_type {
+            "e.position DESC"
+        } else {
+            "e.stored_at DESC, e.position DESC"
+        };
+        format!(
+            "WHERE e.position IN (
+                SELECT e.position FROM events e {} ORDER BY {newest} LIMIT :limit)",
+            conditions.on_event()
+        )
     };
     format!(
-        "SELECT body, stored_at FROM events {conditions}
-         ORDER BY correlation_id {order}, sequence {order}, event_id {order} {limit}"
+        "SELECT e.body, e.stored_at FROM events e {wanted}
+         ORDER BY e.correlation_id, e.sequence, e.event_id"
     )
 }
 
@@ -353,7 +410,7 @@ impl Queries {
     }
 
     /// As [`Queries::events`], one at a time: an archive may be longer than
-    /// there is memory. Only a limit's worth is held.
+    /// there is memory.
     pub fn each_event(
         &self,
         filter: &EventFilter,
@@ -378,6 +435,38 @@ impl Queries {
         self.answer(|connection| Ok(find(connection, EVENT, [event.as_str()], read_event)?))
     }
 
+    /// An event with what had left it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if that is missing or not what it was.
+    pub fn whole(&self, event: &Transported) -> Result<Event, StoreError> {
+        self.blobs.open_now(event)
+    }
+
+    /// The very bytes of an event with what had left it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Queries::whole`].
+    pub fn whole_json<'a>(&self, record: &'a EventRecord) -> Result<Cow<'a, str>, StoreError> {
+        match &record.event {
+            Transported::Whole(_) => Ok(Cow::Borrowed(&record.json)),
+            Transported::Packed(packed) => self.blobs.unpack_now(packed).map(Cow::Owned),
+        }
+    }
+
+    /// Where the content of a packed event is, in words.
+    pub fn place(&self, reference: &PayloadRef) -> String {
+        match reference.gzip {
+            Some(_) => "compressed within the event".to_owned(),
+            None => {
+                let path = self.blobs.path(&reference.content.sha256);
+                format!("in `{}`", path.display())
+            }
+        }
+    }
+
     /// The deliveries of an event, by target.
     pub fn deliveries(&self, event: &EventId) -> Result<Vec<DeliveryRecord>, StoreError> {
         self.answer(|connection| deliveries(connection, event))
@@ -396,7 +485,7 @@ impl Queries {
             records
                 .into_iter()
                 .map(|record| {
-                    let deliveries = deliveries(connection, &record.event.header.event_id)?;
+                    let deliveries = deliveries(connection, &record.event.header().event_id)?;
                     Ok(TracedEvent { record, deliveries })
                 })
                 .collect()
@@ -480,6 +569,11 @@ impl Queries {
         })
     }
 
+    /// What the schedules in force did last, by their names.
+    pub fn schedules(&self) -> Result<Vec<ScheduleRecord>, StoreError> {
+        self.answer(|connection| Ok(collect(connection, ALL_SCHEDULES, [], read_schedule)?))
+    }
+
     /// What a workflow traded, in the order in which it was recorded.
     pub fn ledger(&self, workflow: &CorrelationId) -> Result<Vec<LedgerEntry>, StoreError> {
         self.answer(|connection| ledger::of_workflow(connection, workflow))
@@ -533,16 +627,10 @@ fn each_event(
         bind(&mut statement, ":limit", limit)?;
     }
     let mut rows = statement.raw_query().mapped(read_event);
-    if filter.limit.is_some() {
-        let backwards = rows.collect::<Result<Vec<_>, _>>()?;
-        backwards.into_iter().rev().for_each(each);
+    rows.try_for_each(|event| {
+        each(event?);
         Ok(())
-    } else {
-        rows.try_for_each(|event| {
-            each(event?);
-            Ok(())
-        })
-    }
+    })
 }
 
 fn bind(statement: &mut Statement<'_>, name: &str, value: impl ToSql) -> rusqlite::Result<()> {
@@ -564,7 +652,7 @@ fn deliveries(connection: &Connection, event: &EventId) -> Result<Vec<DeliveryRe
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     Ok(EventRecord {
-        event: json(row, "body")?,
+        event: transported(row, "body")?,
         json: row.get("body")?,
         stored_at: instant(row, "stored_at")?,
     })
@@ -663,7 +751,9 @@ mod tests {
                 failed: chosen(5),
                 limit: chosen(6).then_some(1),
             };
-            let narrows = choice & 0b0011_1100 != 0;
+            // A limit bounds what is sorted; rows that were chosen by time or by
+            // their deliveries do not come in the order of the list.
+            let narrows = choice & 0b0111_1100 != 0;
             let sorting = if narrows {
                 Sorting::Allowed
             } else {

@@ -2,7 +2,7 @@
 //! dispatcher, several at a time.
 
 use crate::bus::{Bus, Due, Look, Scope};
-use alchemiser_events::{CorrelationId, Event};
+use alchemiser_events::{CorrelationId, Transported};
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{DeliveryKey, Dispatched, Dispatcher, StoreError};
 use async_trait::async_trait;
@@ -25,12 +25,20 @@ const READ_AHEAD: usize = 4;
 #[async_trait]
 pub trait Dispatch: Send + Sync {
     /// An error means that the stores could not be used.
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError>;
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError>;
 }
 
 #[async_trait]
 impl Dispatch for Dispatcher {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
         Dispatcher::dispatch(self, event, target).await
     }
 }
@@ -193,7 +201,7 @@ impl Shift<'_> {
 
 fn key(due: &Due) -> DeliveryKey {
     DeliveryKey {
-        event_id: due.event.header.event_id.clone(),
+        event_id: due.event.header().event_id.clone(),
         target: due.target.clone(),
     }
 }

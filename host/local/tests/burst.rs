@@ -6,7 +6,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use alchemiser_events::Event;
+use alchemiser_events::Transported;
 use alchemiser_local::{Dispatch, Runner, StateDirectory};
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{Claim, Deliveries as _, Dispatched, StoreError};
@@ -35,7 +35,12 @@ struct Once {
 
 #[async_trait]
 impl Dispatch for Once {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        let event = whole(event);
         let Claim::Acquired(claimed) = self.bus.claim(&key(event, target.as_str()), LEASE).await?
         else {
             return Ok(Dispatched::NotNow);

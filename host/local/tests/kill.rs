@@ -12,7 +12,7 @@ mod support;
 use alchemiser_broker::{BrokerOrder, BrokerOrderStatus, PaperAccount, PaperStore as _};
 use alchemiser_events::{
     AccountName, BrokerOrderId, ClientOrderId, Decimal, Event, Money, OrderResult, OrderStatus,
-    OrderType, PlanId, Price, Quantity, Side, Symbol, Timestamp,
+    OrderType, PlanId, Price, Quantity, Side, Symbol, Timestamp, Transported,
 };
 use alchemiser_local::{Bus, DeliveryState, Dispatch, EventFilter, Runner, StateDirectory};
 use alchemiser_rules::TargetName;
@@ -107,7 +107,12 @@ struct Steps {
 
 #[async_trait]
 impl Dispatch for Steps {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        let event = whole(event);
         use WorkflowState::{Completed, Executing, Planned, Signals, Started};
         let claimed = match self.bus.claim(&key(event, target.as_str()), LEASE).await? {
             Claim::Acquired(claimed) => claimed,
@@ -246,7 +251,10 @@ fn check(path: &Path) {
         assert_eq!(record.workflow.state, WorkflowState::Completed);
         assert!(record.workflow.orders_sent);
         let trace = queries.trace(&workflow).unwrap();
-        let subjects: Vec<_> = trace.iter().map(|one| subject(&one.record.event)).collect();
+        let subjects: Vec<_> = trace
+            .iter()
+            .map(|one| subject(whole(&one.record.event)))
+            .collect();
         assert_eq!(subjects, (0..5).map(step).collect::<Vec<_>>());
         for delivery in trace.iter().flat_map(|traced| &traced.deliveries) {
             assert_eq!(delivery.state, DeliveryState::Done);

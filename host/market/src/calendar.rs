@@ -1,7 +1,7 @@
 //! The sessions of a data set, by number and by date.
 
+use crate::exchange;
 use alchemiser_events::{SessionDate, Timestamp};
-use jiff::tz::TimeZone;
 use std::fmt;
 
 /// The number of a session: trading days of the data set, from 0.
@@ -111,19 +111,8 @@ impl Calendar {
 /// When a session closes: 16:00 in New York. Shortened sessions close earlier,
 /// which no daily price tells; 16:00 is late enough for all.
 #[must_use]
-#[expect(
-    clippy::expect_used,
-    reason = "the time zone database is compiled in, and holds New York; \
-              16:00 exists on every date there, and is an instant"
-)]
 pub fn closing_time(session: SessionDate) -> Timestamp {
-    let new_york = TimeZone::get("America/New_York").expect("New York is in the database");
-    let close = session
-        .date()
-        .at(16, 0, 0, 0)
-        .to_zoned(new_york)
-        .expect("16:00 is an instant");
-    Timestamp::new(close.timestamp())
+    exchange::instant(session.date(), exchange::CLOSES)
 }
 
 /// A session number from a place in the list of dates. There are fewer dates

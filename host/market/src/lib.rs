@@ -13,9 +13,11 @@
 mod calendar;
 mod csv_source;
 mod error;
+mod exchange;
 mod history;
 mod instruments;
 mod market;
+mod shared;
 mod slice;
 mod source;
 mod table;
@@ -24,9 +26,14 @@ mod view;
 pub use calendar::{Calendar, NotASession, Session, closing_time};
 pub use csv_source::CsvSource;
 pub use error::{AdvanceError, DataError, ReadError, ViolationError};
+pub use exchange::{
+    BeyondCalendar, Closure, FIRST_YEAR, Hours, LAST_YEAR, TradingDay, exchange_date,
+    exchange_time, trading_day,
+};
 pub use history::{Bar, History};
 pub use instruments::Instrument;
 pub use market::{Market, MarketError};
+pub use shared::SharedMarket;
 pub use slice::{Slice, SliceError};
 pub use source::{PriceSource, Problem, SourceError};
 pub use view::{Requirement, SeriesHandle, SymbolHandle, View};

@@ -82,6 +82,18 @@ impl Market {
         }
     }
 
+    /// Whether a requirement is met as of a session as it would be on the whole
+    /// market: nothing of it was left out when this market was sliced.
+    #[must_use]
+    pub fn holds(&self, requirement: &Requirement, as_of: Session) -> bool {
+        self.history(&requirement.symbol).is_some_and(|history| {
+            let undeclared = requirement
+                .sessions
+                .map_or(0, |sessions| history.bars(as_of).saturating_sub(sessions));
+            history.omitted_bars() <= undeclared
+        })
+    }
+
     /// The market that a slice tells of. Its last session is the one that the
     /// slice was made as of.
     ///

@@ -108,7 +108,7 @@ pub struct Schedule {
     pub target: TargetName,
     /// The command.
     pub input: Option<Map<String, Value>>,
-    /// When a failing delivery is given up.
+    /// How late the command may be given.
     pub retry: RetryPolicy,
     /// The line of the file that the schedule begins on, from 1.
     pub line: usize,

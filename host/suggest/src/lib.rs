@@ -25,18 +25,19 @@ pub fn instead_of(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// serde's message, with advice when it is about a key that nobody knows; serde
-/// then lists the known ones in prose.
+/// serde's message, with advice when it is about a key or a value that nobody
+/// knows; serde then lists the known ones in prose.
 pub fn with_advice(message: &str) -> String {
     let message = message.trim();
-    let Some((unknown, known)) = message
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split_once("`, expected "))
-    else {
-        return message.to_owned();
+    let unknown = |what, name| {
+        let (unknown, known) = message.strip_prefix(what)?.split_once("`, expected ")?;
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        let advice = instead_of(unknown, &known);
+        Some(format!("unknown {name} `{unknown}`; {advice}"))
     };
-    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    format!("unknown key `{unknown}`; {}", instead_of(unknown, &known))
+    unknown("unknown field `", "key")
+        .or_else(|| unknown("unknown variant `", "value"))
+        .unwrap_or_else(|| message.to_owned())
 }
 
 #[cfg(test)]
@@ -52,6 +53,10 @@ mod tests {
         assert_eq!(
             with_advice("unknown field `colour`, expected `starting_cash` or `spread_bps`\n"),
             "unknown key `colour`; known here: `starting_cash`, `spread_bps`"
+        );
+        assert_eq!(
+            with_advice("unknown variant `pnl`, expected `trade`"),
+            "unknown value `pnl`; known here: `trade`"
         );
         assert_eq!(with_advice("invalid type"), "invalid type");
     }

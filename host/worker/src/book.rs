@@ -55,7 +55,7 @@ pub struct BookEntry {
 }
 
 /// What answers for a strategy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StrategySource {
     /// The plugin's name.
     pub plugin: String,

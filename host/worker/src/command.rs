@@ -25,6 +25,9 @@ pub struct StartCommand {
     pub configuration: WorkflowConfiguration,
     /// Who asks: the command line, or a schedule by name.
     pub requested_by: String,
+    /// Whether to run it once more where it failed before any order. A person
+    /// decides that; a schedule starts it once.
+    pub rerun: bool,
 }
 
 /// What became of the wish.
@@ -34,8 +37,9 @@ pub enum Started {
     Created(Workflow),
     /// It began before and has not ended: bring it to its end.
     Unfinished(Workflow),
-    /// It was completed before; nothing is done twice.
-    AlreadyCompleted(Workflow),
+    /// It was completed before, or it failed and is not to be run once more;
+    /// nothing is done twice.
+    AlreadyEnded(Workflow),
     /// It failed after orders may have been sent; running it again could trade
     /// twice.
     FailedAfterOrders(Workflow),
@@ -94,10 +98,13 @@ fn admit(existing: &[Workflow], command: &StartCommand) -> Result<u32, Box<Start
     let rerun = match latest {
         None => 0,
         Some(latest) if latest.state == WorkflowState::Completed => {
-            return refuse(Started::AlreadyCompleted(latest.clone()));
+            return refuse(Started::AlreadyEnded(latest.clone()));
         }
         Some(latest) if latest.orders_sent => {
             return refuse(Started::FailedAfterOrders(latest.clone()));
+        }
+        Some(latest) if !command.rerun => {
+            return refuse(Started::AlreadyEnded(latest.clone()));
         }
         Some(latest) => latest.rerun + 1,
     };

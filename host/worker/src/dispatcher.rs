@@ -3,13 +3,15 @@
 use crate::failure::Failure;
 use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step, publishable};
 use crate::ports::{
-    Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, StoreError, Transition, Workflows,
+    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, StoreError, Transition,
+    Workflows,
 };
 use crate::settings::RetrySettings;
 use crate::workflow::{Workflow, WorkflowState};
-use alchemiser_events::{Event, EventType, Payload, WorkflowFailed, WorkflowType};
+use alchemiser_events::{Event, EventType, Payload, Transported, WorkflowFailed, WorkflowType};
 use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{RetryPolicy, Routes, TargetName};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -23,6 +25,7 @@ pub struct Dispatcher {
     routes: Arc<Routes>,
     deliveries: Arc<dyn Deliveries>,
     workflows: Arc<dyn Workflows>,
+    blobs: Arc<dyn Blobs>,
     retry: RetrySettings,
 }
 
@@ -43,11 +46,13 @@ pub enum Dispatched {
 
 impl Dispatcher {
     /// A dispatcher of these handlers, on these routes, over these ports.
+    /// `blobs` hold what left events that were too large.
     pub fn new(
         handlers: Vec<Arc<dyn Handler>>,
         routes: Arc<Routes>,
         deliveries: Arc<dyn Deliveries>,
         workflows: Arc<dyn Workflows>,
+        blobs: Arc<dyn Blobs>,
         retry: RetrySettings,
     ) -> Self {
         let handlers = handlers
@@ -59,6 +64,7 @@ impl Dispatcher {
             routes,
             deliveries,
             workflows,
+            blobs,
             retry,
         }
     }
@@ -69,23 +75,27 @@ impl Dispatcher {
     /// can then be taken over when this process is gone.
     pub async fn dispatch(
         &self,
-        event: &Event,
+        event: &Transported,
         target: &TargetName,
     ) -> Result<Dispatched, StoreError> {
         let key = DeliveryKey {
-            event_id: event.header.event_id.clone(),
+            event_id: event.header().event_id.clone(),
             target: target.clone(),
         };
         fail_point!(BeforeClaim);
-        let claimed = match self.deliveries.claim(&key, self.retry.lease()).await? {
+        let lease = self.retry.lease();
+        let claimed = match self.deliveries.claim(&key, lease).await? {
             Claim::Acquired(claimed) => claimed,
             Claim::Finished => return Ok(Dispatched::Finished),
             Claim::NotNow => return Ok(Dispatched::NotNow),
         };
         fail_point!(AfterClaim);
-        let workflow = self.workflows.find(&event.header.correlation_id).await?;
+        let keeper = Keeper::start(&self.deliveries, &claimed, lease);
+        let workflow = self.workflows.find(&event.header().correlation_id).await?;
+        let content = self.open(event).await;
         let delivery = Delivery {
             event,
+            content: content.as_ref().map(AsRef::as_ref),
             rule: self.rule(event, target),
             handler: self.handlers.get(target.as_str()).map(AsRef::as_ref),
             workflow: workflow.as_ref(),
@@ -94,6 +104,10 @@ impl Dispatcher {
 
         let (commit, dispatched) = match delivery.attempt().await {
             Ok(outcome) => (delivery.done(outcome), Dispatched::Done),
+            // It would use up the attempts of every delivery there is.
+            Err(failure) if failure.halts() => {
+                return Err(StoreError::Unusable(failure.detail().message.clone()));
+            }
             Err(failure) if delivery.may_retry(&failure) => (
                 Commit::Retry {
                     delay: self.retry.delay(&claimed),
@@ -105,6 +119,8 @@ impl Dispatcher {
         };
         log(&claimed, event, &commit);
         fail_point!(AfterHandler);
+        // From here on a claim that is gone is none that was lost.
+        drop(keeper);
         match self.deliveries.commit(&claimed, commit).await {
             Ok(()) => {
                 fail_point!(AfterCommit);
@@ -114,9 +130,10 @@ impl Dispatcher {
                 tracing::warn!(delivery = %claimed.key, %reason, "commit refused, the delivery will be tried again");
                 Ok(Dispatched::NotNow)
             }
-            // Trying again would meet the same event in the archive.
-            Err(error @ StoreError::Contradiction(_)) => {
-                let commit = delivery.dead(Failure::permanent("Contradiction", error));
+            // Trying again would meet the same event in the archive, or emit
+            // the same one that is too large.
+            Err(error @ (StoreError::Contradiction(_) | StoreError::TooLarge(_))) => {
+                let commit = delivery.dead(error.into());
                 log(&claimed, event, &commit);
                 self.deliveries.commit(&claimed, commit).await?;
                 Ok(Dispatched::Dead)
@@ -125,8 +142,21 @@ impl Dispatcher {
         }
     }
 
+    /// The event with what had left it.
+    async fn open<'a>(&self, event: &'a Transported) -> Result<Cow<'a, Event>, Failure> {
+        let packed = match event {
+            Transported::Whole(event) => return Ok(Cow::Borrowed(event)),
+            Transported::Packed(packed) => packed,
+        };
+        let blob = match packed.blob() {
+            Some(blob) => Some(self.blobs.get(blob).await?),
+            None => None,
+        };
+        Ok(Cow::Owned(packed.unpack(blob.as_deref())?))
+    }
+
     /// The rule that sends the event to the target: the first in the file.
-    fn rule(&self, event: &Event, target: &TargetName) -> (String, RetryPolicy) {
+    fn rule(&self, event: &Transported, target: &TargetName) -> (String, RetryPolicy) {
         self.routes
             .deliveries(&event.envelope())
             .into_iter()
@@ -140,7 +170,9 @@ impl Dispatcher {
 
 /// One delivery while it is worked on.
 struct Delivery<'a> {
-    event: &'a Event,
+    event: &'a Transported,
+    /// The whole event, or why it cannot be had.
+    content: Result<&'a Event, &'a Failure>,
     rule: (String, RetryPolicy),
     handler: Option<&'a dyn Handler>,
     workflow: Option<&'a Workflow>,
@@ -199,7 +231,8 @@ impl Delivery<'_> {
             workflow: self.workflow,
             claimed: self.claimed,
         };
-        guarded(handler.handle(self.event, &context)).await
+        let event = self.content.map_err(Clone::clone)?;
+        guarded(handler.handle(event, &context)).await
     }
 
     fn handler(&self) -> Result<&dyn Handler, Failure> {
@@ -274,11 +307,11 @@ impl Delivery<'_> {
             failure_step: handler.workflow_step,
             error: failure.detail().clone(),
             original_event_type: self.event.event_type(),
-            original_event_id: self.event.header.event_id.clone(),
+            original_event_id: self.event.header().event_id.clone(),
             // What was traded is told even when its report could not be
             // delivered.
-            execution_data: match &self.event.payload {
-                Payload::TradeExecuted(trade) => Some(trade.execution_data.clone()),
+            execution_data: match self.content.map(|event| &event.payload) {
+                Ok(Payload::TradeExecuted(trade)) => Some(trade.execution_data.clone()),
                 _ => None,
             },
         })
@@ -288,11 +321,11 @@ impl Delivery<'_> {
     fn events(&self, emissions: Vec<Emission>) -> Vec<Event> {
         let clock = self
             .workflow
-            .map_or(self.event.header.timestamp, |workflow| workflow.clock);
+            .map_or(self.event.header().timestamp, |workflow| workflow.clock);
         self.handler.map_or_else(Vec::new, |handler| {
             publishable(
                 emissions,
-                self.event,
+                self.event.header(),
                 clock,
                 handler.declaration(),
                 self.claimed.generation,
@@ -316,10 +349,47 @@ impl Delivery<'_> {
             expects.to_vec()
         };
         next.map(|to| Transition {
-            workflow: self.event.header.correlation_id.clone(),
+            workflow: self.event.header().correlation_id.clone(),
             from,
             to,
         })
+    }
+}
+
+/// Keeps a claim for as long as it lives: a handler may take longer than a
+/// lease, and a lease is to end only when its owner hangs.
+///
+/// It renews on a task of its own, since a handler may hold on to its thread.
+struct Keeper(tokio::task::JoinHandle<()>);
+
+impl Keeper {
+    /// A renewal may fail twice before the lease ends.
+    const RENEWALS_IN_A_LEASE: u32 = 3;
+
+    fn start(deliveries: &Arc<dyn Deliveries>, claimed: &Claimed, lease: Duration) -> Self {
+        let (deliveries, claimed) = (Arc::clone(deliveries), claimed.clone());
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(lease / Self::RENEWALS_IN_A_LEASE).await;
+                let delivery = &claimed.key;
+                match deliveries.renew(&claimed, lease).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        // Whoever has it now cannot be disturbed: the commit
+                        // of this attempt will be refused.
+                        tracing::warn!(%delivery, "the claim was lost while its handler ran");
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%delivery, %error, "the claim was not renewed"),
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -358,8 +428,8 @@ fn admission(step: &Step, state: Option<WorkflowState>) -> Admission {
     }
 }
 
-fn log(claimed: &Claimed, event: &Event, commit: &Commit) {
-    let correlation_id = &event.header.correlation_id;
+fn log(claimed: &Claimed, event: &Transported, commit: &Commit) {
+    let correlation_id = &event.header().correlation_id;
     let delivery = &claimed.key;
     let attempt = claimed.attempt;
     match commit {

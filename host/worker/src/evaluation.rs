@@ -1,12 +1,11 @@
 //! Asking one strategy for its weights.
 
-use crate::book::{BookEntry, StrategySource};
-use alchemiser_events::{BlobReference, ErrorDetail, SessionDate, Sha256Digest, Symbol, Weight};
+use crate::book::BookEntry;
+use alchemiser_events::{ErrorDetail, Symbol, Weight};
 use alchemiser_market::{Market, Requirement, Session};
 use alchemiser_sandbox::{
     CallError, Evaluation, Explain, LoadedStrategy, Plugin, StrategyInstance, StrategyRequest,
 };
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,17 +129,4 @@ impl Evaluator {
             })
             .cloned()
     }
-}
-
-/// The exact question that a strategy was asked, for whoever wants to ask it
-/// again. Contents are named by their digests.
-#[derive(Debug, Serialize)]
-pub(crate) struct StrategyCall<'a> {
-    pub(crate) call: &'static str,
-    pub(crate) plugin: Sha256Digest,
-    pub(crate) source: &'a StrategySource,
-    pub(crate) parameters: &'a str,
-    pub(crate) files: Vec<(&'a str, BlobReference)>,
-    pub(crate) as_of: SessionDate,
-    pub(crate) market: Option<BlobReference>,
 }

@@ -1,7 +1,8 @@
 //! Why a step could not be taken.
 
+use crate::ports::StoreError;
 use alchemiser_broker::BrokerError;
-use alchemiser_events::ErrorDetail;
+use alchemiser_events::{ErrorDetail, UnpackError};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,8 +10,14 @@ use std::fmt;
 ///
 /// An attempt either asks for a retry and emits nothing, or fails for good;
 /// then the dispatcher ends the workflow.
+///
+/// A failure that *halts* is neither: it says nothing of the delivery, since
+/// its worker cannot work at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(Box<ErrorDetail>);
+pub struct Failure {
+    detail: Box<ErrorDetail>,
+    halts: bool,
+}
 
 impl Failure {
     /// Another attempt would fail the same way.
@@ -24,53 +31,85 @@ impl Failure {
     }
 
     fn new(class: &str, message: impl fmt::Display, retryable: bool) -> Self {
-        Self(Box::new(ErrorDetail {
+        ErrorDetail {
             class: class.to_owned(),
             message: message.to_string(),
             retryable,
             context: BTreeMap::new(),
-        }))
+        }
+        .into()
     }
 
     /// The same failure with one more thing to know about it.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.0.context.insert(name.to_owned(), value.to_string());
+        self.detail
+            .context
+            .insert(name.to_owned(), value.to_string());
         self
     }
 
     /// The failure as events carry it.
     pub fn detail(&self) -> &ErrorDetail {
-        &self.0
+        &self.detail
+    }
+
+    /// Whether nothing can be done until somebody puts the machine right.
+    pub(crate) fn halts(&self) -> bool {
+        self.halts
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.0.class, self.0.message)
+        write!(formatter, "{}: {}", self.detail.class, self.detail.message)
     }
 }
 
 impl From<ErrorDetail> for Failure {
     fn from(detail: ErrorDetail) -> Self {
-        Self(Box::new(detail))
+        Self {
+            detail: Box::new(detail),
+            halts: false,
+        }
     }
 }
 
 impl From<Failure> for ErrorDetail {
     fn from(failure: Failure) -> Self {
-        *failure.0
+        *failure.detail
     }
 }
 
 impl From<BrokerError> for Failure {
     fn from(error: BrokerError) -> Self {
-        Self::new("BrokerError", &error, error.is_retryable())
+        Self {
+            halts: matches!(error, BrokerError::Unusable(_)),
+            ..Self::new("BrokerError", &error, error.is_retryable())
+        }
     }
 }
 
-impl From<crate::ports::StoreError> for Failure {
-    fn from(error: crate::ports::StoreError) -> Self {
-        Self::transient("StoreError", error)
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // They stay so until somebody mends them.
+            StoreError::Damaged(_) => Self::permanent("DamagedContent", error),
+            StoreError::TooLarge(_) => Self::permanent("PayloadTooLarge", error),
+            StoreError::Contradiction(_) => Self::permanent("Contradiction", error),
+            StoreError::Conflict(_) | StoreError::Unavailable(_) => {
+                Self::transient("StoreError", error)
+            }
+            StoreError::Unusable(_) => Self {
+                halts: true,
+                ..Self::transient("StoreError", error)
+            },
+        }
+    }
+}
+
+impl From<UnpackError> for Failure {
+    fn from(error: UnpackError) -> Self {
+        Self::permanent("DamagedContent", error)
     }
 }

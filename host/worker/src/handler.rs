@@ -131,17 +131,17 @@ impl Outcome {
 /// the cause a second time gives the same events to the byte.
 pub(crate) fn publishable(
     emissions: Vec<Emission>,
-    cause: &Event,
+    cause: &Header,
     timestamp: Timestamp,
     handler: &Declaration,
     generation: u32,
 ) -> Vec<Event> {
-    let causation_id = CausationId::from(&cause.header.event_id);
+    let causation_id = CausationId::from(&cause.event_id);
     (0_u32..)
         .zip(emissions)
         .map(|(ordinal, emission)| Event {
             header: Header {
-                correlation_id: cause.header.correlation_id.clone(),
+                correlation_id: cause.correlation_id.clone(),
                 event_id: EventId::derive(
                     &causation_id,
                     handler.target,
@@ -154,7 +154,7 @@ pub(crate) fn publishable(
                 source_module: handler.source,
                 source_component: Some(handler.target.to_owned()),
                 schema_version: SchemaVersion::default(),
-                sequence: cause.header.sequence + 1 + ordinal,
+                sequence: cause.sequence + 1 + ordinal,
                 produced_by: emission.produced_by,
                 inputs_ref: emission.inputs_ref,
             },

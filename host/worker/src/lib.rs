@@ -20,7 +20,10 @@ mod handler;
 mod handlers;
 mod ledger;
 mod ports;
+mod question;
 mod redrive;
+mod rehearsal;
+mod scheduled;
 mod settings;
 mod workflow;
 
@@ -43,5 +46,9 @@ pub use ports::{
     StoreError, Transition, Workflows,
 };
 pub use redrive::{DeadDelivery, RedriveRefusal, readmit};
+pub use rehearsal::{Change, Order, Rehearsal, RehearsalError, RehearsedStrategy, rehearse};
+pub use scheduled::{
+    CommandMistake, Given, InputVersion, Mode, ScheduledCommand, ScheduledTrading, command_mistakes,
+};
 pub use settings::{ExecutionSettings, PortfolioSettings, RetrySettings};
 pub use workflow::{Workflow, WorkflowState};

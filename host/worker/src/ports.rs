@@ -2,7 +2,9 @@
 //! adapter for each kind of machine.
 
 use crate::workflow::{Workflow, WorkflowState};
-use alchemiser_events::{BlobReference, CorrelationId, ErrorDetail, Event, EventId};
+use alchemiser_events::{
+    BlobReference, CorrelationId, ErrorDetail, Event, EventId, PayloadTooLarge,
+};
 use alchemiser_rules::TargetName;
 use async_trait::async_trait;
 use std::fmt;
@@ -29,6 +31,10 @@ pub trait Deliveries: Send + Sync {
     /// Takes the delivery for this worker until `lease` has passed. A claim
     /// whose owner is gone is taken over at once.
     async fn claim(&self, key: &DeliveryKey, lease: Duration) -> Result<Claim, StoreError>;
+
+    /// Keeps the delivery for this worker until `lease` has passed from now,
+    /// and answers whether the claim is still ours.
+    async fn renew(&self, claimed: &Claimed, lease: Duration) -> Result<bool, StoreError>;
 
     /// Ends a claim. Everything in `commit` happens, or nothing does:
     /// [`StoreError::Conflict`] when the claim was lost or the workflow is not
@@ -154,7 +160,8 @@ pub trait Blobs: Send + Sync {
     /// Keeps some content. Keeping it twice is the same as once.
     async fn put(&self, content: &[u8]) -> Result<BlobReference, StoreError>;
 
-    /// The content, checked against its digest.
+    /// The content, checked against its digest: [`StoreError::Damaged`] if it
+    /// is not there or not what was kept.
     async fn get(&self, reference: &BlobReference) -> Result<Vec<u8>, StoreError>;
 }
 
@@ -187,10 +194,17 @@ pub enum StoreError {
     /// handler that made it is not deterministic.
     #[error("event `{0}` is stored with other content: its handler gave two different answers")]
     Contradiction(EventId),
+    /// An event to publish does not fit into the transport, packed or not.
+    #[error(transparent)]
+    TooLarge(#[from] PayloadTooLarge),
     /// The content is missing or not what its digest says.
-    #[error("the content {0} is missing or damaged")]
+    #[error("{0}")]
     Damaged(String),
     /// The store could not be read or written.
     #[error("{0}")]
     Unavailable(String),
+    /// The store cannot be used until somebody puts its machine right: the
+    /// disk is full, read-only or damaged. Says what to do.
+    #[error("{0}")]
+    Unusable(String),
 }

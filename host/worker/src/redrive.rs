@@ -2,7 +2,7 @@
 
 use crate::ports::Transition;
 use crate::workflow::{Workflow, WorkflowState};
-use alchemiser_events::{CorrelationId, Event, EventType, Payload, Timestamp};
+use alchemiser_events::{CorrelationId, EventType, Timestamp, Transported};
 use std::time::Duration;
 
 /// A delivery that failed for good, with all that decides whether it may be
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct DeadDelivery<'a> {
     /// What could not be delivered.
-    pub event: &'a Event,
+    pub event: &'a Transported,
     /// Time since the event was published, by the system clock.
     pub age: Duration,
     /// The event's workflow, if it belongs to one.
@@ -130,10 +130,10 @@ fn state_before(event_type: EventType) -> Option<WorkflowState> {
 /// A plan's deadline is by the workflow's clock, which stands still. What has
 /// passed since it was published is held against what it was good for.
 fn refuse_stale(delivery: &DeadDelivery<'_>) -> Result<(), RedriveRefusal> {
-    let Payload::RebalancePlanned(planned) = &delivery.event.payload else {
+    let Some(deadline) = delivery.event.deadline() else {
         return Ok(());
     };
-    let good_for = seconds_between(delivery.event.header.timestamp, planned.deadline);
+    let good_for = seconds_between(delivery.event.header().timestamp, deadline);
     let age = delivery.age.as_secs();
     if age > good_for {
         return Err(RedriveRefusal::StalePlan { good_for, age });

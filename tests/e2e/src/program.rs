@@ -23,6 +23,10 @@ pub struct Alchemiser {
     binary: &'static Path,
     project: PathBuf,
     environment: Vec<(String, String)>,
+    /// The largest file that it may write, in blocks of 512 bytes.
+    largest_file: Option<u32>,
+    /// A copy of the binary for a user without privileges.
+    unprivileged: Option<PathBuf>,
 }
 
 impl Alchemiser {
@@ -40,6 +44,39 @@ impl Alchemiser {
             binary: released(),
             project: project.to_owned(),
             environment: Vec::new(),
+            largest_file: None,
+            unprivileged: None,
+        }
+    }
+
+    /// The same on a disk with little room: no file may become longer than so
+    /// many blocks of 512 bytes. Holds for every user, and needs no privilege.
+    #[must_use]
+    pub fn with_largest_file(self, blocks: u32) -> Self {
+        Self {
+            largest_file: Some(blocks),
+            ..self
+        }
+    }
+
+    /// The same by a user whom permissions hold: for root they do not, and
+    /// then it is run by another. `folder` is for a copy of the binary that
+    /// this one can reach.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn without_privileges(self, folder: &Path) -> Self {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let is_root = std::fs::metadata(folder).expect("it is there").uid() == 0;
+        if !is_root {
+            return self;
+        }
+        let copy = folder.join("alchemiser");
+        std::fs::copy(self.binary, &copy).expect("there is room for the binary");
+        let everybody = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder, everybody).expect("it is ours");
+        Self {
+            unprivileged: Some(copy),
+            ..self
         }
     }
 
@@ -130,10 +167,38 @@ impl Alchemiser {
         child.spawn().expect("the binary can be executed")
     }
 
+    /// Starts it with this for stdout, and leaves it alone.
+    pub fn start_into<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        stdout: File,
+    ) -> Child {
+        let mut command = self.command(arguments);
+        let child = command.stdout(stdout).stderr(Stdio::null());
+        child.spawn().expect("the binary can be executed")
+    }
+
     /// The user's own environment does not reach the program: a setting in it
     /// would change what is tested.
     fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(self.binary);
+        let program = self.unprivileged.as_deref().unwrap_or(self.binary);
+        let mut command = match self.largest_file {
+            None => Command::new(program),
+            Some(blocks) => {
+                // Who ignores the signal is told by the call that writes.
+                let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(script).arg(program);
+                shell
+            }
+        };
+        #[cfg(unix)]
+        if self.unprivileged.is_some() {
+            use std::os::unix::process::CommandExt as _;
+            /// Nobody, on every system.
+            const NOBODY: u32 = 65_534;
+            command.uid(NOBODY).gid(NOBODY);
+        }
         command
             .args(arguments)
             .current_dir(&self.project)

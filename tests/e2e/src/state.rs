@@ -123,6 +123,16 @@ impl State {
         self.documents("SELECT error FROM dead_letters ORDER BY letter")
     }
 
+    /// Changes what the program has written, while it does not run.
+    pub fn change(&self, statement: &str) {
+        let connection = Connection::open(self.path.join("alchemiser.db"))
+            .expect("the state directory has a database");
+        let changed = connection
+            .execute(statement, [])
+            .expect("the statement is right");
+        assert!(changed > 0, "{statement}");
+    }
+
     /// The JSON documents that the database answers with.
     #[must_use]
     pub fn documents(&self, query: &str) -> Vec<Value> {

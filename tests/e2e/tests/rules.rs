@@ -352,7 +352,7 @@ fn wrong_usage_is_told_to_scripts_too() {
         ),
         (
             &["rules", "chek", "--json"],
-            "unrecognized subcommand 'chek' tip: a similar subcommand exists: 'check'",
+            "unrecognized subcommand 'chek'; tip: some similar subcommands exist: ",
         ),
         (
             &["--json", "rules", "schedules", "--after", "zzz"],

@@ -58,6 +58,50 @@ pub fn aliased_strings(requirements: u32, evaluate: u32, selection: bool) -> Str
     )
 }
 
+/// A strategy that may look at the last close of one symbol, and is all in it
+/// whatever happens.
+///
+/// # Panics
+/// The symbol has more than 16 characters.
+#[must_use]
+pub fn all_in(symbol: &str) -> String {
+    let length = symbol.len();
+    assert!(length <= 16, "there is room for 16 characters");
+    format!(
+        r#"(module
+            (import "[export]alchemiser:plugin/evaluator@1.0.0" "[resource-new]strategy"
+                (func $new (param i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "{symbol}")
+            ;; A requirement of one session at 16; a weight at 32. Their
+            ;; strings begin at 0.
+            (func $fill
+                (i32.store (i32.const 20) (i32.const {length}))
+                (i32.store (i32.const 24) (i32.const 1))
+                (i32.store (i32.const 28) (i32.const 1))
+                (i32.store (i32.const 36) (i32.const {length}))
+                (f64.store (i32.const 40) (f64.const 1)))
+            (func (export "alchemiser:plugin/evaluator@1.0.0#load")
+                (param i32 i32 i32 i32) (result i32)
+                (i32.store (i32.const 68) (call $new (i32.const 7)))
+                (i32.const 64))
+            (func (export "alchemiser:plugin/evaluator@1.0.0#[method]strategy.requirements")
+                (param i32) (result i32)
+                (call $fill)
+                (i32.store (i32.const 80) (i32.const 16))
+                (i32.store (i32.const 84) (i32.const 1))
+                (i32.const 80))
+            (func (export "alchemiser:plugin/evaluator@1.0.0#[method]strategy.evaluate")
+                (param i32 i32) (result i32)
+                (call $fill)
+                (i32.store (i32.const 100) (i32.const 32))
+                (i32.store (i32.const 104) (i32.const 1))
+                (i32.const 96))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (i32.const 1024)))"#
+    )
+}
+
 /// A strategy component of a hand-made core module, given as text.
 ///
 /// # Panics

@@ -111,7 +111,7 @@ fn redrive(
     // Everything that could be wrong is looked at before anything is done.
     let worker = Worker::gather(project, data)?;
     let directory = StateDirectory::open(&project.state(state)).map_err(|error| opened(&error))?;
-    let bus = directory.bus(Arc::clone(&worker.routes));
+    let bus = worker.bus(project, &directory);
     let runner = worker.runner(project, &directory, &bus);
     let (mut refused, mut workflows) = (0, BTreeSet::new());
     machine::runtime()?.block_on(async {

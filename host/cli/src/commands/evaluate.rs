@@ -6,19 +6,17 @@ use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::{self, Plugins};
 use crate::ordered::in_order;
 use crate::output::{Align, Table, fixed, percent, terminal_width};
+use crate::progress::Progress;
 use crate::project::Project;
 use crate::reasons::{self, Detail};
 use alchemiser_events::{ErrorDetail, SessionDate, StrategyName};
 use alchemiser_market::Market;
 use alchemiser_sandbox::{Evaluation, Explain};
 use alchemiser_worker::{BookStrategy, Evaluator, OpenStrategy};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 /// What a strategy said as of a date.
 type Answer = Result<Evaluation, ErrorDetail>;
@@ -41,7 +39,7 @@ pub fn evaluate(command: &Evaluate, arguments: &Arguments) -> CommandResult {
         explain: command.explain,
         width: terminal_width(),
     };
-    let progress = Progress::new(strategies.len() * dates.len());
+    let progress = Progress::of(strategies.len() * dates.len());
     let refused = AtomicBool::new(false);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     in_order(
@@ -56,7 +54,7 @@ pub fn evaluate(command: &Evaluate, arguments: &Arguments) -> CommandResult {
         },
         |text| progress.print(text),
     );
-    progress.bar.finish_and_clear();
+    progress.finish();
     if refused.into_inner() {
         Err(CommandFailure::RefusedAndReported)
     } else {
@@ -221,46 +219,4 @@ fn text(
         Err(error) => format!("  {}: {}\n", error.class, error.message),
     };
     format!("{strategy} as of {date}\n{said}")
-}
-
-/// A bar on stderr, if that is a terminal, once there is something to wait for.
-struct Progress {
-    bar: ProgressBar,
-    begin: Instant,
-    /// Whether lines and bar are on one screen.
-    is_among_lines: bool,
-}
-
-impl Progress {
-    /// What takes less is over before a bar could be read.
-    const PATIENCE: Duration = Duration::from_secs(1);
-
-    fn new(steps: usize) -> Self {
-        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
-        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let hidden = ProgressDrawTarget::hidden();
-        Self {
-            bar: ProgressBar::with_draw_target(Some(steps), hidden).with_style(style),
-            begin: Instant::now(),
-            is_among_lines: std::io::stdout().is_terminal(),
-        }
-    }
-
-    fn step(&self) {
-        if self.bar.is_hidden() && self.begin.elapsed() > Self::PATIENCE {
-            self.bar
-                .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        }
-        self.bar.inc(1);
-    }
-
-    /// Prints on stdout; on a terminal above the bar.
-    fn print(&self, text: &str) {
-        if self.is_among_lines {
-            self.bar.suspend(|| print!("{text}"));
-        } else {
-            print!("{text}");
-        }
-    }
 }

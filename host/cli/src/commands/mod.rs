@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub mod dates;
+pub mod dev;
 pub mod dlq;
 pub mod evaluate;
 pub mod events;
@@ -8,6 +9,6 @@ pub mod indicator;
 pub mod plugin;
 pub mod rules;
 pub mod run;
-mod state;
+pub mod state;
 pub mod strategy;
 pub mod workflow;

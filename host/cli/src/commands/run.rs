@@ -1,22 +1,18 @@
 //! `alchemiser run`: one workflow, start to end.
 
-use super::state::{opened, store};
+use super::state::{opened, prune, store};
 use crate::arguments::{Arguments, Run};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::machine;
 use crate::project::Project;
 use crate::report::Report;
-use crate::worker::{Worker, account};
-use alchemiser_events::{
-    CorrelationId, SessionDate, Timestamp, TradingMode, WorkflowConfiguration,
-};
+use crate::worker::{Worker, account, book};
+use alchemiser_events::{CorrelationId, SessionDate, TradingMode, WorkflowConfiguration};
 use alchemiser_fail_points::fail_point;
 use alchemiser_local::{Bus, Runner, StateDirectory};
 use alchemiser_market::closing_time;
 use alchemiser_worker::{StartCommand, Started, Workflow, Workflows as _, start_workflow};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 /// The slot of a run by hand: New York's closing auction.
 const SLOT: &str = "1600";
@@ -32,7 +28,7 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
     let path = project.state(&command.state);
     let state = StateDirectory::open(&path).map_err(|error| opened(&error))?;
     machine::runtime()?.block_on(async {
-        let bus = state.bus(Arc::clone(&worker.routes));
+        let bus = worker.bus(&project, &state);
         let runner = worker.runner(&project, &state, &bus);
         // Nobody would come back to what a crash left of an ended workflow.
         for ended in bus.untold(&start.account).await.map_err(store)? {
@@ -41,12 +37,8 @@ pub fn run(command: &Run, arguments: &Arguments) -> CommandResult {
         let (workflow, news) = begin(&bus, &runner, &start, arguments.json).await?;
         finish(&bus, &runner, &workflow).await?;
         fail_point!(WorkflowEnded);
-        prune(
-            &bus,
-            &state,
-            project.settings.eventbridge.archive_retention(),
-        )
-        .await?;
+        let retention = project.settings.eventbridge.archive_retention();
+        prune(&bus, retention).await.map_err(store)?;
         report(&workflow, news, &state, &path, arguments.json)
     })
 }
@@ -71,10 +63,10 @@ async fn begin(
         let refusal = match start_workflow(bus, start).await.map_err(store)? {
             Started::Created(workflow) => return Ok((workflow.correlation_id, News::Begun)),
             Started::Unfinished(workflow) => {
-                same_book(&workflow, start)?;
+                same_book(&workflow, &start.configuration.strategy_profile)?;
                 return Ok((workflow.correlation_id, News::Resumed));
             }
-            Started::AlreadyCompleted(workflow) => {
+            Started::AlreadyEnded(workflow) => {
                 return Ok((workflow.correlation_id, News::AlreadyCompleted));
             }
             Started::Busy(workflow) if finished.as_ref() == Some(&workflow.correlation_id) => {
@@ -91,7 +83,7 @@ async fn begin(
                 if !json {
                     println!("Finishing {} first", workflow.correlation_id);
                 }
-                same_book(&workflow, start)?;
+                same_book(&workflow, &start.configuration.strategy_profile)?;
                 finish(bus, runner, &workflow.correlation_id).await?;
                 finished = Some(workflow.correlation_id);
                 continue;
@@ -133,23 +125,9 @@ async fn finish(bus: &Bus, runner: &Runner, workflow: &CorrelationId) -> Command
     Ok(())
 }
 
-/// Forgets what was kept for long enough.
-async fn prune(bus: &Bus, state: &StateDirectory, retention: Duration) -> CommandResult {
-    let before = SystemTime::now() - retention;
-    let instant = jiff::Timestamp::try_from(before).unwrap_or(jiff::Timestamp::MIN);
-    // The questions and answers of an event are kept as long as the event.
-    if bus.prune(Timestamp::new(instant)).await.map_err(store)? > 0 {
-        state.blobs().prune_now(before).map_err(store)?;
-    }
-    Ok(())
-}
-
 /// A workflow goes on with the strategies that it was started with.
-fn same_book(workflow: &Workflow, start: &StartCommand) -> CommandResult {
-    let (begun, now) = (
-        &workflow.configuration.strategy_profile,
-        &start.configuration.strategy_profile,
-    );
+pub fn same_book(workflow: &Workflow, now: &str) -> CommandResult {
+    let begun = &workflow.configuration.strategy_profile;
     if begun == now {
         return Ok(());
     }
@@ -225,10 +203,11 @@ fn start_command(project: &Project, session: SessionDate) -> StartCommand {
         configuration: WorkflowConfiguration {
             trading_mode: TradingMode::Paper,
             stage: settings.app.stage.clone(),
-            strategy_profile: settings.strategy.book.display().to_string(),
+            strategy_profile: book(project),
             session,
             dry_run: false,
         },
         requested_by: "run".to_owned(),
+        rerun: true,
     }
 }

@@ -1,12 +1,11 @@
 //! `alchemiser workflow`: looks at workflows.
 
-use super::state::{open, store};
+use super::state::{Limit, open, store, workflow_named};
 use crate::arguments::{Arguments, Workflow};
-use crate::failure::{CommandFailure, CommandResult};
+use crate::failure::CommandResult;
 use crate::output::{Align, Table};
 use crate::project::Project;
 use crate::report::Report;
-use alchemiser_events::CorrelationId;
 use alchemiser_local::WorkflowRecord;
 use serde_json::json;
 
@@ -14,27 +13,16 @@ use serde_json::json;
 pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
     match command {
-        Workflow::List { state } => {
-            let workflows = open(&project, state)?.workflows(None).map_err(store)?;
-            list(&workflows, arguments.json);
+        Workflow::List { limit, state } => {
+            let limit = Limit::of(*limit, arguments.json);
+            let queries = open(&project, state)?;
+            let workflows = queries.workflows(limit.rows()).map_err(store)?;
+            list(&workflows, limit, arguments.json);
             Ok(())
         }
         Workflow::Show { correlation, state } => {
             let queries = open(&project, state)?;
-            let record = CorrelationId::parse(correlation)
-                .map(|correlation| queries.workflow(&correlation))
-                .transpose()
-                .map_err(store)?
-                .flatten()
-                .ok_or_else(|| {
-                    CommandFailure::failed(
-                        "NotFound",
-                        format!(
-                            "there is no workflow `{correlation}`; `alchemiser workflow list` \
-                             lists them"
-                        ),
-                    )
-                })?;
+            let record = workflow_named(&queries, correlation)?;
             let (created_at, changed_at) = (record.created_at, record.changed_at);
             let took = changed_at.milliseconds_since(created_at);
             let headline = format!(
@@ -60,7 +48,7 @@ pub fn workflow(command: &Workflow, arguments: &Arguments) -> CommandResult {
     }
 }
 
-fn list(workflows: &[WorkflowRecord], json: bool) {
+fn list(workflows: &[WorkflowRecord], limit: Limit, json: bool) {
     let mut table = Table::new(&[Align::Left, Align::Left, Align::Left, Align::Left]);
     for record in workflows {
         let workflow = &record.workflow;
@@ -90,4 +78,7 @@ fn list(workflows: &[WorkflowRecord], json: bool) {
         println!("There are no workflows yet; `alchemiser run` starts one.");
     }
     table.print();
+    if !json {
+        limit.tell(workflows.len());
+    }
 }

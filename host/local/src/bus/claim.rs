@@ -25,6 +25,17 @@ pub(super) const CLAIM: &str = "
         changed_at = :now
     WHERE event = :event AND target = :target AND token = :token";
 
+pub(super) const RENEW: &str = "
+    UPDATE deliveries SET lease_until = :lease_until, changed_at = :now
+    WHERE event = (SELECT position FROM events WHERE event_id = :event_id)
+      AND target = :target AND state = 'claimed' AND token = :token";
+
+/// Leases that were given before the clock went back last their length from
+/// now on.
+pub(super) const BRING_BACK: &str = "
+    UPDATE deliveries SET lease_until = ?1 + (lease_until - changed_at), changed_at = ?1
+    WHERE state = 'claimed' AND changed_at > ?1";
+
 /// What decides whether a delivery can be claimed.
 pub(super) struct Availability {
     state: DeliveryState,
@@ -58,6 +69,12 @@ impl Availability {
             }
             DeliveryState::Done | DeliveryState::Dead => false,
         }
+    }
+
+    /// Whether it was claimed, or its claim renewed, before the clock went
+    /// back.
+    pub(super) fn is_ahead(&self, now: Timestamp) -> bool {
+        self.state == DeliveryState::Claimed && self.changed_at > now
     }
 
     /// When it becomes due, if it waits for that.
@@ -120,4 +137,25 @@ pub(super) fn claim(
         attempt: before.attempt + 1,
         ..before
     }))
+}
+
+/// Keeps a claim for another lease, and answers whether it is still there.
+pub(super) fn renew(
+    connection: &Connection,
+    claimed: &Claimed,
+    lease: Duration,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let renewed = execute(
+        connection,
+        RENEW,
+        named_params! {
+            ":lease_until": micros_after(now, lease),
+            ":now": micros(now),
+            ":event_id": claimed.key.event_id.as_str(),
+            ":target": claimed.key.target.as_str(),
+            ":token": claimed.token.cast_signed(),
+        },
+    )?;
+    Ok(renewed == 1)
 }

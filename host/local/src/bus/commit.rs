@@ -54,17 +54,28 @@ pub(super) struct Step {
 }
 
 impl Bus {
-    pub(super) fn step(
+    /// A step that publishes and moves its workflow on.
+    pub(super) async fn step(
         &self,
         claimed: &Claimed,
         events: &[Event],
         transition: Option<Transition>,
-    ) -> Step {
+    ) -> Result<Step, StoreError> {
+        let publications = self.prepare(events).await?;
+        Ok(Step {
+            publications,
+            transition,
+            ..self.bare_step(claimed)
+        })
+    }
+
+    /// A step that leads to nothing.
+    pub(super) fn bare_step(&self, claimed: &Claimed) -> Step {
         Step {
             key: claimed.key.clone(),
             token: claimed.token,
-            publications: self.prepare(events),
-            transition,
+            publications: Vec::new(),
+            transition: None,
             now: self.now(),
         }
     }

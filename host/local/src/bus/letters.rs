@@ -3,9 +3,9 @@
 use super::workflows::{FIND as FIND_WORKFLOW, OF_ACCOUNT, read_workflow};
 use super::{Bus, commit};
 use crate::clock::elapsed;
-use crate::database::{Durability, Failure, collect, execute, find, instant, json, micros};
+use crate::database::{Durability, Failure, collect, execute, find, instant, micros, transported};
 use crate::queries::{LetterNumber, Settled};
-use alchemiser_events::{CorrelationId, Event, EventType, Timestamp};
+use alchemiser_events::{CorrelationId, EventType, Timestamp, Transported};
 use alchemiser_fail_points::fail_point;
 use alchemiser_worker::{DeadDelivery, RedriveRefusal, StoreError, Transition, Workflow, readmit};
 use rusqlite::{Connection, params};
@@ -84,7 +84,7 @@ impl Bus {
 struct Letter {
     position: i64,
     target: String,
-    event: Event,
+    event: Transported,
     stored_at: Timestamp,
 }
 
@@ -98,7 +98,7 @@ fn redrive(
         Ok(Letter {
             position: row.get("event")?,
             target: row.get("target")?,
-            event: json(row, "body")?,
+            event: transported(row, "body")?,
             stored_at: instant(row, "stored_at")?,
         })
     })?;
@@ -119,7 +119,8 @@ fn redrive(
             commit::move_workflow(connection, transition, now)?;
         }
     }
-    Ok(Redrive::Accepted(letter.event.header.correlation_id))
+    let workflow = letter.event.header().correlation_id.clone();
+    Ok(Redrive::Accepted(workflow))
 }
 
 /// All that decides is read in the transaction that acts on it.
@@ -128,7 +129,7 @@ fn admit(
     letter: &Letter,
     now: Timestamp,
 ) -> Result<Result<Option<Transition>, RedriveRefusal>, Failure> {
-    let name = letter.event.header.correlation_id.as_str();
+    let name = letter.event.header().correlation_id.as_str();
     let workflow: Option<Workflow> = find(connection, FIND_WORKFLOW, [name], read_workflow)?;
     let account = match &workflow {
         Some(workflow) => {

@@ -2,9 +2,9 @@
 
 use super::claim::Availability;
 use crate::clock::elapsed;
-use crate::database::{Failure, collect, find, instant, json, micros, text};
+use crate::database::{Failure, collect, find, instant, micros, text, transported};
 use crate::owners::Owners;
-use alchemiser_events::{AccountName, CorrelationId, Event, Timestamp};
+use alchemiser_events::{AccountName, CorrelationId, Timestamp, Transported};
 use alchemiser_rules::TargetName;
 use rusqlite::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -72,11 +72,13 @@ pub(crate) struct Look {
     /// Whether every delivery in scope has ended. Never of all: there may
     /// always come another.
     pub(crate) is_finished: bool,
+    /// Whether somebody's claim was made before the clock went back.
+    pub(crate) is_ahead: bool,
 }
 
 /// A delivery that can be claimed.
 pub(crate) struct Due {
-    pub(crate) event: Event,
+    pub(crate) event: Transported,
     pub(crate) target: TargetName,
 }
 
@@ -100,7 +102,7 @@ impl Slot {
     fn load(self, connection: &Connection) -> Result<Due, Failure> {
         let event = connection
             .prepare_cached(EVENT)?
-            .query_row([self.event], |row| json(row, "body"))?;
+            .query_row([self.event], |row| transported(row, "body"))?;
         Ok(Due {
             event,
             target: self.target,
@@ -131,6 +133,7 @@ pub(super) fn look(
             .collect::<Result<_, _>>()?,
         next_due: found.next_due.map(|due| elapsed(now, due)),
         is_finished: found.is_finished,
+        is_ahead: found.is_ahead,
     })
 }
 
@@ -151,6 +154,7 @@ struct Found {
     free: Vec<Slot>,
     next_due: Option<Timestamp>,
     is_finished: bool,
+    is_ahead: bool,
 }
 
 fn look_at_all(
@@ -166,7 +170,7 @@ fn look_at_all(
         (owners.name(), micros(now)),
         Slot::read_with_availability,
     )?;
-    let mut free = those_free(claimed, now, owners).0;
+    let (mut free, others) = those_free(claimed, now, owners);
     for sql in [SET_IN_THE_FUTURE, DUE] {
         free.extend(collect(connection, sql, (micros(now), limit), Slot::read)?);
     }
@@ -177,6 +181,7 @@ fn look_at_all(
         free,
         next_due,
         is_finished: false,
+        is_ahead: others.iter().any(|other| other.is_ahead(now)),
     })
 }
 
@@ -198,6 +203,7 @@ fn look_at_workflow(
         free,
         next_due: others.iter().filter_map(Availability::due_at).min(),
         is_finished,
+        is_ahead: others.iter().any(|other| other.is_ahead(now)),
     })
 }
 

@@ -11,20 +11,25 @@ mod look;
 mod prune;
 mod publish;
 mod replay;
+mod schedules;
 mod workflows;
 
 pub use letters::Redrive;
 pub(crate) use look::{Due, Look, Scope};
 pub use replay::{Fate, Replay, Replayed};
+pub(crate) use schedules::{ALL as ALL_SCHEDULES, Known, Settlement, read_schedule};
+pub use schedules::{LastTime, Outcome, ScheduleRecord};
 pub(crate) use workflows::{FIND as FIND_WORKFLOW, read_workflow, workflow_columns};
 
-use crate::database::{Database, Durability, collect, json};
+use crate::database::{Database, Durability, collect, execute, micros, transported};
 use crate::directory::State;
-use alchemiser_events::{AccountName, CorrelationId, Event, Timestamp};
+use alchemiser_events::{
+    AccountName, CorrelationId, DEFAULT_LARGEST_ENTRY, Event, Timestamp, Transported,
+};
 use alchemiser_rules::Routes;
-use alchemiser_worker::{Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
+use alchemiser_worker::{Blobs as _, Claim, Claimed, Commit, Deliveries, DeliveryKey, StoreError};
 use async_trait::async_trait;
-use publish::Publication;
+use publish::{Publication, Routed};
 use rusqlite::Row;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,17 +40,32 @@ use tokio::sync::watch;
 pub struct Bus {
     state: Arc<State>,
     routes: Arc<Routes>,
+    largest_entry: usize,
 }
 
 impl Bus {
     pub(crate) fn new(state: Arc<State>, routes: Arc<Routes>) -> Self {
-        Self { state, routes }
+        Self {
+            state,
+            routes,
+            largest_entry: DEFAULT_LARGEST_ENTRY,
+        }
+    }
+
+    /// The same bus, packing what it publishes to fit into entries of so many
+    /// bytes, which is one of [`alchemiser_events::LARGEST_ENTRY`].
+    #[must_use]
+    pub fn with_largest_entry(self, bytes: usize) -> Self {
+        Self {
+            largest_entry: bytes,
+            ..self
+        }
     }
 
     /// Publishes events that no delivery led to: all of them, or none. An event
     /// that is there already is not published again.
     pub async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
-        let publications = self.prepare(events);
+        let publications = self.prepare(events).await?;
         let now = self.now();
         self.database()
             .write(Durability::Flushed, move |connection| {
@@ -61,11 +81,11 @@ impl Bus {
     /// out; a delivery that is there already stays as it is.
     pub async fn route_again(&self, workflow: &CorrelationId) -> Result<usize, StoreError> {
         let workflow = workflow.clone();
-        let events: Vec<Event> = self
+        let events: Vec<Transported> = self
             .database()
             .read(move |connection| {
                 let of_workflow = [workflow.as_str()];
-                let body = |row: &Row<'_>| json(row, "body");
+                let body = |row: &Row<'_>| transported(row, "body");
                 Ok(collect(
                     connection,
                     publish::BODIES_OF_WORKFLOW,
@@ -74,12 +94,15 @@ impl Bus {
                 )?)
             })
             .await?;
-        let publications = self.prepare(&events);
+        let routed: Vec<Routed> = events
+            .iter()
+            .map(|event| Routed::of(event.header(), &event.envelope(), &self.routes))
+            .collect();
         let now = self.now();
         let made = self
             .database()
             .write(Durability::Flushed, move |connection| {
-                publish::deliver_again(connection, &publications, None, now)
+                publish::deliver_again(connection, &routed, None, now)
             })
             .await?;
         self.tell_due();
@@ -101,9 +124,22 @@ impl Bus {
         let scope = scope.clone();
         let owners = Arc::clone(&self.state.owners);
         let now = self.now();
-        self.database()
+        let look = self
+            .database()
             .read(move |connection| look::look(connection, &scope, limit, now, &owners))
-            .await
+            .await?;
+        if look.is_ahead {
+            // An owner that is alive renews its claim by the clock as it is
+            // now. One that hangs must not keep it until the time of before
+            // has come once more.
+            let now = micros(self.now());
+            self.database()
+                .write(Durability::Later, move |connection| {
+                    Ok(execute(connection, claim::BRING_BACK, [now])?)
+                })
+                .await?;
+        }
+        Ok(look)
     }
 
     /// Tells when this process has made a delivery due.
@@ -111,18 +147,26 @@ impl Bus {
         self.state.due.subscribe()
     }
 
-    fn prepare(&self, events: &[Event]) -> Vec<Publication> {
-        events
-            .iter()
-            .map(|event| Publication::of(event, &event.envelope(), &self.routes))
-            .collect()
+    /// Packs what is too large. What left an event is on disk when this
+    /// returns, so that no event is ever stored without it.
+    async fn prepare(&self, events: &[Event]) -> Result<Vec<Publication>, StoreError> {
+        let mut publications = Vec::with_capacity(events.len());
+        for event in events {
+            let (publication, blob) = Publication::of(event, &self.routes, self.largest_entry)?;
+            if let Some(blob) = blob {
+                self.state.blobs.put(&blob).await?;
+            }
+            publications.push(publication);
+        }
+        Ok(publications)
     }
 
     fn tell_due(&self) {
         self.state.due.send_replace(());
     }
 
-    fn now(&self) -> Timestamp {
+    /// Now, by the system clock.
+    pub(crate) fn now(&self) -> Timestamp {
         self.state.clock.now()
     }
 
@@ -146,6 +190,16 @@ impl Deliveries for Bus {
             .await
     }
 
+    async fn renew(&self, claimed: &Claimed, lease: Duration) -> Result<bool, StoreError> {
+        let claimed = claimed.clone();
+        let now = self.now();
+        self.database()
+            .write(Durability::Later, move |connection| {
+                claim::renew(connection, &claimed, lease, now)
+            })
+            .await
+    }
+
     async fn commit(&self, claimed: &Claimed, commit: Commit) -> Result<(), StoreError> {
         let result = match commit {
             Commit::Done {
@@ -153,7 +207,7 @@ impl Deliveries for Bus {
                 transition,
                 remark,
             } => {
-                let step = self.step(claimed, &events, transition);
+                let step = self.step(claimed, &events, transition).await?;
                 self.end(Durability::Flushed, move |connection| {
                     commit::done(connection, &step, remark.as_deref())
                 })
@@ -164,14 +218,14 @@ impl Deliveries for Bus {
                 events,
                 transition,
             } => {
-                let step = self.step(claimed, &events, transition);
+                let step = self.step(claimed, &events, transition).await?;
                 self.end(Durability::Flushed, move |connection| {
                     commit::dead(connection, &step, &letter)
                 })
                 .await
             }
             Commit::Retry { error, delay } => {
-                let step = self.step(claimed, &[], None);
+                let step = self.bare_step(claimed);
                 // Forgotten in a power failure, it is tried again all the same.
                 self.end(Durability::Later, move |connection| {
                     commit::retry(connection, &step, &error, delay)
@@ -180,7 +234,7 @@ impl Deliveries for Bus {
             }
         };
         if let Err(StoreError::Conflict(_)) = result {
-            let step = self.step(claimed, &[], None);
+            let step = self.bare_step(claimed);
             self.end(Durability::Later, move |connection| {
                 commit::release(connection, &step)
             })
@@ -192,7 +246,7 @@ impl Deliveries for Bus {
 
 #[cfg(test)]
 mod tests {
-    use super::{claim, commit, letters, look, prune, publish, replay, workflows};
+    use super::{claim, commit, letters, look, prune, publish, replay, schedules, workflows};
     use crate::database::{Sorting, assert_uses_indexes};
 
     #[test]
@@ -201,6 +255,8 @@ mod tests {
             publish::STORED_BODY,
             claim::FIND,
             claim::CLAIM,
+            claim::RENEW,
+            claim::BRING_BACK,
             commit::DONE,
             commit::RETRY,
             commit::DEAD,
@@ -213,6 +269,7 @@ mod tests {
             letters::SETTLE,
             letters::OF_WORKFLOW_AND_TYPE,
             prune::OLD,
+            prune::KEPT,
             prune::FORGET[0],
             prune::FORGET[1],
             prune::FORGET[2],
@@ -227,6 +284,9 @@ mod tests {
             look::EVENT,
             publish::POSITION,
             publish::BODIES_OF_WORKFLOW,
+            schedules::FIND,
+            schedules::SETTLE,
+            schedules::SET_BACK,
             workflows::FIND,
             workflows::OF_ACCOUNT,
             workflows::HAVE_CHANGED,

@@ -1,13 +1,20 @@
 //! Forgetting what is old.
 
 use super::Bus;
-use crate::database::{Durability, Failure, collect, execute, micros};
-use alchemiser_events::Timestamp;
+use crate::blobs::LocalBlobs;
+use crate::database::{Durability, Failure, collect, execute, micros, transported};
+use alchemiser_events::{BlobReference, Sha256Digest, Timestamp, Transported};
 use alchemiser_worker::StoreError;
 use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 /// Events that are forgotten in one transaction: others wait for it.
 const PAGE: u32 = 200;
+
+/// Content is kept before the event that refers to it is stored, by less than
+/// this: as long as the handler ran that emitted the event.
+const AHEAD_OF_ITS_EVENT: Duration = Duration::from_hours(24);
 
 /// What somebody may still come back to stays, however old: open deliveries,
 /// and dead letters that wait for somebody.
@@ -27,10 +34,14 @@ pub(super) const FORGET: [&str; 3] = [
     "DELETE FROM events WHERE position = ?1",
 ];
 
+/// Those that are old and were not forgotten.
+pub(super) const KEPT: &str = "SELECT body FROM events WHERE stored_at < ?1 ORDER BY stored_at";
+
 impl Bus {
     /// Forgets events that were published before an instant, with their
-    /// deliveries and letters, and answers how many. Workflows, the ledger and
-    /// accounts stay.
+    /// deliveries and letters, and answers how many. Content that only they
+    /// referred to is removed within a day. Workflows, the ledger and accounts
+    /// stay.
     ///
     /// # Errors
     ///
@@ -38,17 +49,48 @@ impl Bus {
     pub async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         loop {
-            // Nothing is lost if a power failure brings some of them back.
+            // On disk before any content is removed: after a power failure no
+            // event is back without its content.
             let page = self
                 .database()
-                .write(Durability::Later, move |connection| {
+                .write(Durability::Flushed, move |connection| {
                     forget(connection, before)
                 })
                 .await?;
             forgotten += page;
             if page < PAGE as usize {
-                return Ok(forgotten);
+                break;
             }
+        }
+        if forgotten > 0 {
+            self.prune_blobs(before).await?;
+        }
+        Ok(forgotten)
+    }
+
+    /// Removes content as old as what was forgotten, but for what an event that
+    /// was kept refers to. Whoever stores an event with content that is there
+    /// already makes it new.
+    async fn prune_blobs(&self, before: Timestamp) -> Result<(), StoreError> {
+        let kept = self
+            .database()
+            .read(move |connection| {
+                let body = |row: &rusqlite::Row<'_>| transported(row, "body");
+                Ok(collect(connection, KEPT, [micros(before)], body)?)
+            })
+            .await?;
+        let blobs = self.state.blobs.clone();
+        let before = SystemTime::from(before.instant());
+        let Some(before) = before.checked_sub(AHEAD_OF_ITS_EVENT) else {
+            return Ok(());
+        };
+        let prune = move || {
+            let needed = needed(&kept, &blobs);
+            blobs.prune_now(before, &needed)
+        };
+        match tokio::task::spawn_blocking(prune).await {
+            Ok(pruned) => pruned.map(|_| ()),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
         }
     }
 }
@@ -62,4 +104,26 @@ fn forget(connection: &Connection, before: Timestamp) -> Result<usize, Failure> 
         }
     }
     Ok(positions.len())
+}
+
+/// All content that these events lead to: what they refer to, also with what
+/// left them, and what that refers to in its turn.
+fn needed(events: &[Transported], blobs: &LocalBlobs) -> BTreeSet<Sha256Digest> {
+    let mut needed = BTreeSet::new();
+    let mut to_visit: Vec<Sha256Digest> = Vec::new();
+    for event in events {
+        to_visit.extend(BlobReference::all_in(&event.envelope()));
+        // What is missing cannot say what it refers to.
+        if let Ok(whole) = blobs.open_now(event) {
+            to_visit.extend(BlobReference::all_in(&whole.envelope()));
+        }
+    }
+    while let Some(digest) = to_visit.pop() {
+        if needed.insert(digest)
+            && let Some(document) = blobs.document_now(&digest)
+        {
+            to_visit.extend(BlobReference::all_in(&document));
+        }
+    }
+    needed
 }

@@ -1,7 +1,9 @@
 //! Storing an event together with its deliveries.
 
 use crate::database::{Failure, execute, find, micros};
-use alchemiser_events::{CorrelationId, Event, EventId, Timestamp};
+use alchemiser_events::{
+    CorrelationId, Event, EventId, Header, Parcel, PayloadTooLarge, Timestamp, transports,
+};
 use alchemiser_fail_points::fail_point;
 use alchemiser_rules::{Routes, RuleName, TargetName};
 use alchemiser_worker::StoreError;
@@ -31,13 +33,21 @@ pub(super) const BODIES_OF_WORKFLOW: &str = "
 /// An event with all that can be said about it without the database, so that
 /// the one thread that writes does nothing else.
 pub(crate) struct Publication {
-    pub(super) event_id: EventId,
-    pub(super) correlation_id: CorrelationId,
+    pub(super) routed: Routed,
     sequence: u32,
     event_type: &'static str,
     source: &'static str,
     timestamp: i64,
+    /// As it is transported.
     body: String,
+    /// The whole event, if something left it.
+    whole: Option<String>,
+}
+
+/// An event and where the routes send it.
+pub(super) struct Routed {
+    pub(super) event_id: EventId,
+    pub(super) correlation_id: CorrelationId,
     pub(super) deliveries: Vec<Route>,
 }
 
@@ -47,9 +57,39 @@ pub(super) struct Route {
 }
 
 impl Publication {
-    /// `envelope` is what the rules are asked about.
-    pub(super) fn of(event: &Event, envelope: &Value, routes: &Routes) -> Self {
+    /// The event on these routes, with what must be kept as a blob before it
+    /// is stored.
+    pub(super) fn of(
+        event: &Event,
+        routes: &Routes,
+        largest_entry: usize,
+    ) -> Result<(Self, Option<Vec<u8>>), PayloadTooLarge> {
+        let parcel = event.pack(largest_entry)?;
         let header = &event.header;
+        let envelope = parcel.envelope(event);
+        let whole = parcel.is_packed().then(|| event.to_json());
+        let Parcel { detail, blob, .. } = parcel;
+        let publication = Self {
+            routed: Routed::of(header, &envelope, routes),
+            sequence: header.sequence,
+            event_type: event.event_type().name(),
+            source: header.source_module.name(),
+            timestamp: micros(header.timestamp),
+            body: detail,
+            whole,
+        };
+        Ok((publication, blob))
+    }
+
+    /// Whether what is stored is this event, however it was packed then.
+    fn is(&self, stored: &str) -> bool {
+        transports(stored, self.whole.as_ref().unwrap_or(&self.body))
+    }
+}
+
+impl Routed {
+    /// `envelope` is what the rules are asked about.
+    pub(super) fn of(header: &Header, envelope: &Value, routes: &Routes) -> Self {
         let deliveries = routes
             .deliveries(envelope)
             .into_iter()
@@ -61,11 +101,6 @@ impl Publication {
         Self {
             event_id: header.event_id.clone(),
             correlation_id: header.correlation_id.clone(),
-            sequence: header.sequence,
-            event_type: event.event_type().name(),
-            source: header.source_module.name(),
-            timestamp: micros(header.timestamp),
-            body: event.to_json(),
             deliveries,
         }
     }
@@ -80,10 +115,11 @@ pub(crate) fn store(
 ) -> Result<(), Failure> {
     let now = micros(now);
     for publication in publications {
-        let event_id = publication.event_id.as_str();
+        let routed = &publication.routed;
+        let event_id = routed.event_id.as_str();
         let event = params![
             event_id,
-            publication.correlation_id.as_str(),
+            routed.correlation_id.as_str(),
             publication.sequence,
             publication.event_type,
             publication.source,
@@ -94,14 +130,14 @@ pub(crate) fn store(
         if execute(connection, INSERT_EVENT, event)? == 0 {
             let stored: Option<String> =
                 find(connection, STORED_BODY, [event_id], |row| row.get("body"))?;
-            if stored.as_ref() != Some(&publication.body) {
-                return Err(StoreError::Contradiction(publication.event_id.clone()).into());
+            if !stored.is_some_and(|stored| publication.is(&stored)) {
+                return Err(StoreError::Contradiction(routed.event_id.clone()).into());
             }
             continue;
         }
         fail_point!(EventStored);
         let position = connection.last_insert_rowid();
-        deliver(connection, position, publication, None, now)?;
+        deliver(connection, position, routed, None, now)?;
     }
     Ok(())
 }
@@ -110,16 +146,16 @@ pub(crate) fn store(
 /// them.
 pub(super) fn deliver_again(
     connection: &Connection,
-    publications: &[Publication],
+    routed: &[Routed],
     replay: Option<&str>,
     now: Timestamp,
 ) -> Result<usize, Failure> {
     let mut made = 0;
-    for publication in publications {
-        let event_id = publication.event_id.as_str();
+    for event in routed {
+        let event_id = event.event_id.as_str();
         let position = find(connection, POSITION, [event_id], |row| row.get("position"))?;
         if let Some(position) = position {
-            made += deliver(connection, position, publication, replay, micros(now))?;
+            made += deliver(connection, position, event, replay, micros(now))?;
         }
     }
     Ok(made)
@@ -128,12 +164,12 @@ pub(super) fn deliver_again(
 fn deliver(
     connection: &Connection,
     position: i64,
-    publication: &Publication,
+    routed: &Routed,
     replay: Option<&str>,
     now: i64,
 ) -> Result<usize, Failure> {
     let mut made = 0;
-    for Route { target, rule } in &publication.deliveries {
+    for Route { target, rule } in &routed.deliveries {
         let delivery = params![position, target.as_str(), rule.as_str(), now, replay,];
         made += execute(connection, INSERT_DELIVERY, delivery)?;
     }

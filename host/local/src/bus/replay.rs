@@ -1,9 +1,9 @@
 //! Sending archived events to their targets again.
 
 use super::Bus;
-use super::publish::{self, Publication, Route};
-use crate::database::{Durability, Failure, collect, find, instant, json, micros};
-use alchemiser_events::{CorrelationId, Event, EventId, Timestamp};
+use super::publish::{self, Route, Routed};
+use crate::database::{Durability, Failure, collect, find, instant, micros, transported};
+use alchemiser_events::{CorrelationId, EventId, Timestamp, Transported};
 use alchemiser_rules::{RuleName, TargetName};
 use alchemiser_worker::StoreError;
 use rusqlite::{Connection, Row, params};
@@ -89,15 +89,14 @@ impl Bus {
                 return Ok(());
             };
             after = (micros(last.stored_at), last.position);
-            let publications: Vec<Publication> = page
+            let routed: Vec<Routed> = page
                 .iter()
-                .map(|archived| self.publication(&archived.event, replay))
+                .map(|archived| self.routed_by(replay, &archived.event))
                 .collect();
             let replay = replay.clone();
             let now = self.now();
-            let job = move |connection: &Connection| {
-                deliver(connection, publications, &replay, only_ask, now)
-            };
+            let job =
+                move |connection: &Connection| deliver(connection, routed, &replay, only_ask, now);
             let replayed = if only_ask {
                 self.database().read(job).await?
             } else {
@@ -108,21 +107,21 @@ impl Bus {
         }
     }
 
-    fn publication(&self, event: &Event, replay: &Replay) -> Publication {
+    fn routed_by(&self, replay: &Replay, event: &Transported) -> Routed {
         let mut envelope = event.envelope();
         envelope["replay-name"] = Value::from(replay.name.as_str());
-        let mut publication = Publication::of(event, &envelope, &self.routes);
+        let mut routed = Routed::of(event.header(), &envelope, &self.routes);
         if let Some(rule) = &replay.rule {
-            publication.deliveries.retain(|route| route.rule == *rule);
+            routed.deliveries.retain(|route| route.rule == *rule);
         }
-        publication
+        routed
     }
 }
 
 struct Archived {
     position: i64,
     stored_at: Timestamp,
-    event: Event,
+    event: Transported,
 }
 
 fn page(
@@ -135,7 +134,7 @@ fn page(
         Ok(Archived {
             position: row.get("position")?,
             stored_at: instant(row, "stored_at")?,
-            event: json(row, "body")?,
+            event: transported(row, "body")?,
         })
     };
     Ok(collect(connection, OF_WINDOW, bounds, archived)?)
@@ -143,15 +142,15 @@ fn page(
 
 fn deliver(
     connection: &Connection,
-    mut publications: Vec<Publication>,
+    mut routed: Vec<Routed>,
     replay: &Replay,
     only_ask: bool,
     now: Timestamp,
 ) -> Result<Vec<Replayed>, Failure> {
     let mut replayed = Vec::new();
-    for publication in &publications {
-        for Route { target, rule } in &publication.deliveries {
-            let key = params![publication.event_id.as_str(), target.as_str()];
+    for event in &routed {
+        for Route { target, rule } in &event.deliveries {
+            let key = params![event.event_id.as_str(), target.as_str()];
             let fate = if find(connection, IS_THERE, key, |_| Ok(()))?.is_some() {
                 Fate::DeliveredBefore
             } else if replay.skipped.contains(target) {
@@ -160,8 +159,8 @@ fn deliver(
                 Fate::Delivered
             };
             replayed.push(Replayed {
-                event_id: publication.event_id.clone(),
-                workflow: publication.correlation_id.clone(),
+                event_id: event.event_id.clone(),
+                workflow: event.correlation_id.clone(),
                 target: target.clone(),
                 rule: rule.clone(),
                 fate,
@@ -169,11 +168,11 @@ fn deliver(
         }
     }
     if !only_ask {
-        for publication in &mut publications {
+        for event in &mut routed {
             let is_wanted = |route: &Route| !replay.skipped.contains(&route.target);
-            publication.deliveries.retain(is_wanted);
+            event.deliveries.retain(is_wanted);
         }
-        publish::deliver_again(connection, &publications, Some(&replay.name), now)?;
+        publish::deliver_again(connection, &routed, Some(&replay.name), now)?;
     }
     Ok(replayed)
 }

@@ -84,7 +84,7 @@ impl Workflows for Bus {
         event: &Event,
         seen: usize,
     ) -> Result<bool, StoreError> {
-        let publications = self.prepare(std::slice::from_ref(event));
+        let publications = self.prepare(std::slice::from_ref(event)).await?;
         let workflow = workflow.clone();
         let seen = i64::try_from(seen).unwrap_or(i64::MAX);
         let now = self.now();

@@ -10,6 +10,7 @@ mod writer;
 pub(crate) use failure::Failure;
 pub(crate) use values::{
     instant, json, micros, micros_after, optional_instant, optional_json, text, to_json,
+    transported,
 };
 pub(crate) use writer::Durability;
 
@@ -30,17 +31,20 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens the file, and makes or migrates it where needed. Nobody else may
-    /// be opening it meanwhile; a migration is refused if others `are_at_work`.
-    pub(crate) fn open(path: &Path, are_at_work: bool) -> Result<Self, OpenError> {
-        Self::open_as(path, are_at_work, MIGRATIONS)
+    /// be opening it meanwhile; a migration is refused if `others` are at work.
+    pub(crate) fn open(path: &Path, others: &[String]) -> Result<Self, OpenError> {
+        Self::open_as(path, others, MIGRATIONS)
     }
 
-    fn open_as(path: &Path, are_at_work: bool, migrations: &[&str]) -> Result<Self, OpenError> {
+    fn open_as(path: &Path, others: &[String], migrations: &[&str]) -> Result<Self, OpenError> {
         let connection = connection::writer(path)?;
         let version = schema::version(&connection, path, migrations)?;
         let is_old = matches!(version, Version::Known(version) if version < migrations.len());
-        if is_old && are_at_work {
-            return Err(OpenError::InUse(path.to_owned()));
+        if is_old && !others.is_empty() {
+            return Err(OpenError::InUse {
+                path: path.to_owned(),
+                by: others.to_vec(),
+            });
         }
         connection::prepare_to_write(&connection, path)?;
         schema::migrate(&connection, path, version, migrations)?;
@@ -71,7 +75,7 @@ impl Database {
 
 /// A connection for queries, to a database that is there and up to date.
 pub(crate) fn open_for_queries(path: &Path) -> Result<Connection, OpenError> {
-    let connection = connection::reader(path)?;
+    let connection = connection::observer(path)?;
     match schema::version(&connection, path, MIGRATIONS)? {
         Version::Fresh => Err(OpenError::Missing(path.to_owned())),
         Version::Known(found) if found < MIGRATIONS.len() => Err(OpenError::Older {
@@ -162,15 +166,17 @@ mod tests {
     fn nothing_is_migrated_under_the_feet_of_others() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("alchemiser.db");
-        drop(Database::open(&path, true).unwrap());
+        let others = ["process 1 (init)".to_owned()];
+        drop(Database::open(&path, &others).unwrap());
         let later = [MIGRATIONS[0], "CREATE TABLE more (a INTEGER) STRICT;"];
-        let error = Database::open_as(&path, true, &later).err().unwrap();
-        assert!(matches!(error, OpenError::InUse(_)), "{error}");
-        drop(Database::open(&path, true).unwrap());
+        let error = Database::open_as(&path, &others, &later).err().unwrap();
+        assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+        assert!(error.to_string().contains(&others[0]), "{error}");
+        drop(Database::open(&path, &others).unwrap());
 
-        drop(Database::open_as(&path, false, &later).unwrap());
-        drop(Database::open_as(&path, true, &later).unwrap());
-        let error = Database::open(&path, false).err().unwrap();
+        drop(Database::open_as(&path, &[], &later).unwrap());
+        drop(Database::open_as(&path, &others, &later).unwrap());
+        let error = Database::open(&path, &[]).err().unwrap();
         assert!(
             matches!(error, OpenError::Newer { found: 2, .. }),
             "{error}"

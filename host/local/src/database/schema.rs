@@ -1,5 +1,6 @@
 //! The versions of the database.
 
+use super::failure::explain;
 use crate::error::OpenError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -78,12 +79,9 @@ pub(super) fn migrate(
 
 /// SQLite's refusal in terms of the directory.
 pub(super) fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
-    let path = path.to_owned();
-    let reason = error.to_string();
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => OpenError::ForeignDatabase(path),
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, reason },
-        _ => OpenError::Database { path, reason },
+        Some(rusqlite::ErrorCode::NotADatabase) => OpenError::ForeignDatabase(path.to_owned()),
+        _ => OpenError::Database(explain(error, path)),
     }
 }
 

@@ -94,6 +94,21 @@ CREATE TABLE workflows (
 CREATE INDEX workflows_of_account ON workflows (account);
 CREATE INDEX workflows_in_state ON workflows (state);
 
+-- What the schedules of routes.toml that are in force did last.
+CREATE TABLE schedules (
+    name       TEXT    PRIMARY KEY,
+    expression TEXT    NOT NULL,
+    time_zone  TEXT    NOT NULL,
+    since      INTEGER NOT NULL,              -- when it was first seen; rates count from here
+    until      INTEGER NOT NULL,              -- no time up to here is due any more
+    at         INTEGER,                       -- the last time that came
+    outcome    TEXT CHECK (outcome IN ('started', 'started-before', 'skipped', 'refused', 'missed')),
+    settled_at INTEGER,
+    detail     TEXT,
+    CHECK ((at IS NULL) = (outcome IS NULL)),
+    CHECK ((at IS NULL) = (settled_at IS NULL))
+) STRICT, WITHOUT ROWID;
+
 -- What was traded, and for whom.
 CREATE TABLE ledger (
     position        INTEGER PRIMARY KEY,      -- order of arrival

@@ -1,6 +1,6 @@
 //! Between Rust values and columns.
 
-use alchemiser_events::Timestamp;
+use alchemiser_events::{Timestamp, Transported};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use serde::Serialize;
@@ -45,6 +45,12 @@ pub(crate) fn text<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T
 pub(crate) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| unreadable(row, column, error))
+}
+
+/// An event that is stored as it was transported.
+pub(crate) fn transported(row: &Row<'_>, column: &str) -> Result<Transported> {
+    let detail = row.get_ref(column)?.as_str()?;
+    Transported::parse(detail).map_err(|error| unreadable(row, column, error))
 }
 
 /// A value that is stored as JSON and may be absent.

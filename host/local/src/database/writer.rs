@@ -321,6 +321,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_disk_is_told_and_when_there_is_room_it_goes_on() {
+        let (_directory, writer) = numbers().await;
+        insert(&writer, 1).await.unwrap();
+        let pages = |pages: u32| {
+            let pragma = format!("PRAGMA max_page_count = {pages}");
+            let limit = move |connection: &Connection| Ok(connection.execute_batch(&pragma)?);
+            writer.write(Durability::Later, limit)
+        };
+        let many = || {
+            let insert = |connection: &Connection| {
+                for number in 1_000..20_000 {
+                    connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
+                }
+                Ok(())
+            };
+            writer.write(Durability::Flushed, insert)
+        };
+        // As many as there are: SQLite takes no fewer.
+        pages(1).await.unwrap();
+        let error = many().await.unwrap_err();
+        assert!(matches!(error, StoreError::Unusable(_)), "{error:?}");
+        assert!(error.to_string().contains("free some space"), "{error}");
+        // What fits is still taken, and nothing of what did not is there.
+        insert(&writer, 2).await.unwrap();
+        assert_eq!(count(&writer).await, 2);
+        pages(10_000).await.unwrap();
+        many().await.unwrap();
+        assert_eq!(count(&writer).await, 19_002);
+    }
+
+    #[tokio::test]
     async fn after_a_panic_everybody_is_told() {
         let (_directory, writer) = numbers().await;
         let panic = |_: &Connection| -> Result<(), Failure> { panic!("on purpose") };

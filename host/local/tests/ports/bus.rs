@@ -60,7 +60,7 @@ fn subjects(directory: &StateDirectory, workflow: &CorrelationId) -> Vec<String>
     let events = directory.queries().unwrap().events(&filter).unwrap();
     events
         .iter()
-        .map(|record| subject(&record.event).to_owned())
+        .map(|record| subject(whole(&record.event)).to_owned())
         .collect()
 }
 
@@ -226,6 +226,26 @@ async fn a_silent_owner_loses_its_claim_when_the_lease_ends() {
     }
     assert_eq!(states(&two.first, &workflow), ["step-0 claimed"]);
     second.commit(&claimed, done(vec![], None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_is_renewed_lasts() {
+    let two = Two::new();
+    let (first, second) = two.buses();
+    let cause = event(&correlation("w"), "step-0", 1);
+    let key = key(&cause, "step-0");
+    first.publish(std::slice::from_ref(&cause)).await.unwrap();
+    let held = claim(&first, &key).await.unwrap();
+    for _ in 0..5 {
+        two.clock.advance(LEASE - SECOND);
+        assert!(first.renew(&held, LEASE).await.unwrap());
+        assert!(claim(&second, &key).await.is_none());
+    }
+    two.clock.advance(LEASE);
+    let taken = claim(&second, &key).await.unwrap();
+    assert!(!first.renew(&held, LEASE).await.unwrap(), "it is lost");
+    second.commit(&taken, done(vec![], None)).await.unwrap();
+    assert!(!second.renew(&taken, LEASE).await.unwrap(), "it has ended");
 }
 
 #[tokio::test]
@@ -462,7 +482,7 @@ async fn a_delivery_that_nobody_made_cannot_be_claimed() {
 }
 
 #[tokio::test]
-async fn lists_have_one_order_and_a_limit_keeps_the_last() {
+async fn lists_have_one_order_and_a_limit_keeps_what_came_last() {
     let two = Two::new();
     let (bus, _) = two.buses();
     for name in ["w2", "w1"] {
@@ -479,7 +499,7 @@ async fn lists_have_one_order_and_a_limit_keeps_the_last() {
     let order: Vec<_> = all
         .iter()
         .map(|record| {
-            let header = &record.event.header;
+            let header = record.event.header();
             (
                 header.correlation_id.clone(),
                 header.sequence,
@@ -502,7 +522,8 @@ async fn lists_have_one_order_and_a_limit_keeps_the_last() {
         .into_iter()
         .map(|record| record.json)
         .collect();
-    let expected: Vec<_> = all[2..4].iter().map(|record| record.json.clone()).collect();
+    // `c` and `d`, which are neither first nor last in the list.
+    let expected: Vec<_> = all[1..3].iter().map(|record| record.json.clone()).collect();
     assert_eq!(last, expected);
     let none = EventFilter {
         event_type: Some(alchemiser_events::EventType::TradeExecuted),
@@ -511,7 +532,7 @@ async fn lists_have_one_order_and_a_limit_keeps_the_last() {
     assert!(queries.events(&none).unwrap().is_empty());
     assert!(
         queries
-            .event(&all[0].event.header.event_id)
+            .event(&all[0].event.header().event_id)
             .unwrap()
             .is_some()
     );

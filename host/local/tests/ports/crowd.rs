@@ -78,7 +78,7 @@ impl Handler for Obedient {
     }
 }
 
-fn runner(bus: &Bus, handlers: &[&Arc<Obedient>]) -> Runner {
+fn runner(directory: &StateDirectory, bus: &Bus, handlers: &[&Arc<Obedient>]) -> Runner {
     let handlers = handlers
         .iter()
         .map(|one| Arc::clone(one) as Arc<dyn Handler>);
@@ -89,7 +89,9 @@ fn runner(bus: &Bus, handlers: &[&Arc<Obedient>]) -> Runner {
         ..RetrySettings::default()
     };
     let workflows: Arc<dyn Workflows> = ports.clone();
-    let dispatcher = Dispatcher::new(handlers.collect(), routes(), ports, workflows, retry);
+    let blobs = Arc::new(directory.blobs());
+    let handlers = handlers.collect();
+    let dispatcher = Dispatcher::new(handlers, routes(), ports, workflows, blobs, retry);
     Runner::new(bus.clone(), Arc::new(dispatcher), HANDS)
 }
 
@@ -131,7 +133,7 @@ async fn whoever_is_slow_holds_nobody_else_up() {
         slow.gate.add_permits(HANDS);
         until(|| open(&directory) == 0).await;
     };
-    let runner = runner(&bus, &[&slow, &quick]);
+    let runner = runner(&directory, &bus, &[&slow, &quick]);
     runner.run_until(done).await.unwrap();
     assert_eq!(slow.handled(), HANDS - 1);
 }
@@ -148,7 +150,10 @@ async fn what_never_succeeds_ends_as_a_dead_letter_and_the_others_go_on() {
         .unwrap();
     bus.publish(&events("step-0", "good", 100)).await.unwrap();
     let done = until(|| open(&directory) == 0);
-    runner(&bus, &[&handler]).run_until(done).await.unwrap();
+    runner(&directory, &bus, &[&handler])
+        .run_until(done)
+        .await
+        .unwrap();
     assert_eq!(handler.handled(), 100);
 
     let queries = directory.queries().unwrap();

@@ -182,7 +182,7 @@ async fn what_is_old_and_settled_is_forgotten() {
     let left = queries.events(&EventFilter::default()).unwrap();
     let left: Vec<&str> = left
         .iter()
-        .map(|record| record.event.header.correlation_id.as_str())
+        .map(|record| record.event.header().correlation_id.as_str())
         .collect();
     assert_eq!(left, ["new", "open", "w"]);
     assert!(queries.dead_letter(settled).unwrap().is_none());

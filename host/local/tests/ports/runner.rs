@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 use crate::support::*;
-use alchemiser_events::Event;
+use alchemiser_events::Transported;
 use alchemiser_local::{Bus, Dispatch, Runner, StateDirectory};
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{Claim, Deliveries as _, Dispatched, StoreError};
@@ -44,7 +44,12 @@ impl Steps {
 
 #[async_trait]
 impl Dispatch for Steps {
-    async fn dispatch(&self, event: &Event, target: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(
+        &self,
+        event: &Transported,
+        target: &TargetName,
+    ) -> Result<Dispatched, StoreError> {
+        let event = whole(event);
         let claimed = match self.bus.claim(&key(event, target.as_str()), LEASE).await? {
             Claim::Acquired(claimed) => claimed,
             Claim::Finished => return Ok(Dispatched::Finished),
@@ -204,7 +209,7 @@ struct Broken {
 
 #[async_trait]
 impl Dispatch for Broken {
-    async fn dispatch(&self, _: &Event, _: &TargetName) -> Result<Dispatched, StoreError> {
+    async fn dispatch(&self, _: &Transported, _: &TargetName) -> Result<Dispatched, StoreError> {
         assert!(!self.panics, "on purpose");
         Err(StoreError::Unavailable("the disk is full".to_owned()))
     }

@@ -3,6 +3,7 @@
 
 #![allow(
     dead_code,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "each user needs a part of it; what fails here is the test"
 )]
@@ -10,7 +11,7 @@
 use alchemiser_events::{
     AccountName, CausationId, CorrelationId, ErrorDetail, Event, EventId, EventType, Header,
     NotificationKind, Payload, SchemaVersion, SessionDate, Source, SystemNotificationRequested,
-    Timestamp, TradingMode, WorkflowConfiguration, WorkflowStarted, WorkflowType,
+    Timestamp, TradingMode, Transported, WorkflowConfiguration, WorkflowStarted, WorkflowType,
 };
 use alchemiser_local::{Bus, Clock, LetterFilter, StateDirectory};
 use alchemiser_rules::{Routes, TargetName};
@@ -116,6 +117,14 @@ pub(crate) fn next_event(cause: &Event, subject: &str) -> Event {
         header.sequence + 1,
         "text",
     )
+}
+
+/// An event that nothing left.
+pub(crate) fn whole(event: &Transported) -> &Event {
+    match event {
+        Transported::Whole(event) => event,
+        Transported::Packed(_) => panic!("something left the event"),
+    }
 }
 
 pub(crate) fn subject(event: &Event) -> &str {
@@ -246,6 +255,17 @@ impl ManualClock {
     pub(crate) fn advance(&self, duration: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = now.after(duration);
+    }
+
+    pub(crate) fn set(&self, now: &str) {
+        *self.0.lock().unwrap() = Timestamp::parse(now).unwrap();
+    }
+
+    /// Goes so many seconds on, or back.
+    pub(crate) fn shift(&self, seconds: i64) {
+        let mut now = self.0.lock().unwrap();
+        let shift = jiff::SignedDuration::from_secs(seconds);
+        *now = Timestamp::new(now.instant().saturating_add(shift).unwrap());
     }
 
     pub(crate) fn go_back(&self, duration: Duration) {

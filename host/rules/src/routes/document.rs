@@ -92,11 +92,13 @@ table! {
         time_zone: Optional<Interpolated<Zone>>,
         /// Where the command goes: a target of kind `command`.
         target: Required<TargetName>,
-        /// The command: a table, or a JSON object in a string. Left out: none.
+        /// The command: a table, or a JSON object in a string, such as
+        /// `{ mode = "trade" }`.
         input: Optional<JsonObject>,
-        /// How often a failed delivery is tried again. Left out: 185.
+        /// How often EventBridge Scheduler tries again. Left out: 185.
         retry_attempts: Optional<RetryAttempts>,
-        /// After how many seconds a delivery is given up. Left out: 86400.
+        /// How many seconds after its time a command may still be given; older
+        /// times are missed. Left out: 86400.
         max_age_seconds: Optional<MaxAgeSeconds>,
     }
 }

@@ -167,10 +167,7 @@ impl ExecutionHandler {
         recorded: &[LedgerEntry],
         now: Timestamp,
     ) -> Result<OrderResult, Failure> {
-        let side = match item.action {
-            PlanAction::Sell => Side::Sell,
-            PlanAction::Buy | PlanAction::Hold => Side::Buy,
-        };
+        let side = side(item);
         let name = ClientOrderId::derive(&plan.plan_id, &item.symbol, side, 0, 0);
         let unsent = OrderResult {
             symbol: item.symbol.clone(),
@@ -247,11 +244,11 @@ impl ExecutionHandler {
     ) -> Result<Result<Quantity, String>, Failure> {
         let (quantity, price) = match side {
             Side::Sell => {
-                let wanted = item.current_qty.saturating_sub(item.target_qty);
+                let wanted = wanted(item);
                 (wanted.min(self.held(&item.symbol).await?), quote.bid)
             }
             Side::Buy => {
-                let wanted = item.target_qty.saturating_sub(item.current_qty);
+                let wanted = wanted(item);
                 let cash = self.broker.account().await?.cash;
                 (affordable(wanted, quote, cash), quote.ask)
             }
@@ -331,6 +328,22 @@ impl ExecutionHandler {
             failed_symbols: failed.iter().map(|order| order.symbol.clone()).collect(),
             execution_data: data,
         }
+    }
+}
+
+/// Which way an item trades.
+pub(crate) fn side(item: &PlanItem) -> Side {
+    match item.action {
+        PlanAction::Sell => Side::Sell,
+        PlanAction::Buy | PlanAction::Hold => Side::Buy,
+    }
+}
+
+/// How many shares an item trades, if nothing has changed since it was planned.
+pub(crate) fn wanted(item: &PlanItem) -> Quantity {
+    match side(item) {
+        Side::Sell => item.current_qty.saturating_sub(item.target_qty),
+        Side::Buy => item.target_qty.saturating_sub(item.current_qty),
     }
 }
 

@@ -12,6 +12,10 @@ pub use orchestration::OrchestrationHandler;
 pub use portfolio::PortfolioHandler;
 pub use strategy::StrategyHandler;
 
+pub(crate) use execution::{side, wanted};
+pub(crate) use portfolio::{check_cash, plan_item};
+pub(crate) use strategy::answers;
+
 use crate::failure::Failure;
 use crate::handler::Declaration;
 use alchemiser_events::Event;

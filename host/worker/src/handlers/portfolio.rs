@@ -5,6 +5,7 @@ use crate::consolidation::attribution;
 use crate::failure::Failure;
 use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step};
 use crate::ports::Blobs;
+use crate::question::{PlanQuestion, Question};
 use crate::settings::PortfolioSettings;
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_broker::Broker;
@@ -180,18 +181,11 @@ impl PortfolioHandler {
 
     /// Keeps the question, so that the answer can be asked for again.
     async fn keep(&self, request: &PlanRequest) -> Result<BlobReference, Failure> {
-        #[derive(serde::Serialize)]
-        struct PlanCall<'a> {
-            call: &'static str,
-            plugin: alchemiser_events::Sha256Digest,
-            request: &'a PlanRequest,
-        }
-        let call = PlanCall {
-            call: "plan",
+        let question = Question::Plan(PlanQuestion {
             plugin: self.plugin.digest(),
-            request,
-        };
-        let json = serde_json::to_vec(&call)
+            request: request.clone(),
+        });
+        let json = serde_json::to_vec(&question)
             .map_err(|error| Failure::permanent("SerialisationError", error))?;
         Ok(self.blobs.put(&json).await?)
     }
@@ -247,7 +241,7 @@ fn planned(
             plan_item(item, attribution)
         })
         .collect();
-    check_cash(&items, cash, settings)?;
+    check_cash(&items, cash, settings.allow_margin)?;
     Ok(RebalancePlanned {
         allocation_comparison: comparison(&items),
         trades_required: items.iter().any(|item| item.action != PlanAction::Hold),
@@ -268,13 +262,13 @@ fn planned(
 }
 
 /// A plugin decides; that no money is borrowed is checked here.
-fn check_cash(
+pub(crate) fn check_cash(
     items: &[PlanItem],
     cash: Money,
-    settings: &PortfolioSettings,
+    allow_margin: bool,
 ) -> Result<(), Failure> {
     let spent: Money = items.iter().map(|item| item.trade_amount).sum();
-    if settings.allow_margin || spent <= cash {
+    if allow_margin || spent <= cash {
         return Ok(());
     }
     Err(
@@ -284,7 +278,10 @@ fn check_cash(
     )
 }
 
-fn plan_item(item: PlannedItem, strategy_attribution: BTreeMap<StrategyName, Weight>) -> PlanItem {
+pub(crate) fn plan_item(
+    item: PlannedItem,
+    strategy_attribution: BTreeMap<StrategyName, Weight>,
+) -> PlanItem {
     let difference = item.target_weight.decimal() - item.current_weight.decimal();
     PlanItem {
         symbol: item.symbol,

@@ -3,10 +3,11 @@
 use super::unexpected;
 use crate::book::OnFailure;
 use crate::consolidation::{Consolidated, ShareError, consolidate, effective_shares};
-use crate::evaluation::{BookStrategy, EvaluationError, OpenStrategy, StrategyCall};
+use crate::evaluation::{BookStrategy, EvaluationError, OpenStrategy};
 use crate::failure::Failure;
 use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step};
 use crate::ports::Blobs;
+use crate::question::{Question, StrategyQuestion};
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{
     BlobReference, ConsolidatedPortfolio, ErrorDetail, Event, EventType, NotificationKind, Payload,
@@ -224,22 +225,21 @@ impl StrategyHandler {
     ) -> Result<StrategyResult, Failure> {
         let mut files = Vec::new();
         for file in &strategy.request.files {
-            files.push((file.name.as_str(), self.blobs.put(&file.content).await?));
+            files.push((file.name.clone(), self.blobs.put(&file.content).await?));
         }
         let market = match &answer.slice {
             Some(slice) => Some(self.blobs.put(slice.bytes()).await?),
             None => None,
         };
-        let call = StrategyCall {
-            call: "evaluate",
+        let question = Question::Evaluate(StrategyQuestion {
             plugin: strategy.plugin.digest(),
-            source: &strategy.entry.source,
-            parameters: &strategy.request.parameters,
+            source: strategy.entry.source.clone(),
+            parameters: strategy.request.parameters.clone(),
             files,
             as_of: workflow.session(),
             market,
-        };
-        let inputs_ref = self.put_json(&call).await?;
+        });
+        let inputs_ref = self.put_json(&question).await?;
 
         let (status, allocation, error, trace_id) = match answer.result {
             Ok(evaluation) => {
@@ -334,13 +334,14 @@ fn warning(results: &[StrategyResult], workflow: &Workflow) -> Option<Payload> {
     ))
 }
 
-fn signal(
-    results: Vec<StrategyResult>,
+/// What each strategy that answered wants to hold, and its share of the
+/// portfolio.
+pub(crate) fn answers(
+    results: &[StrategyResult],
     shares: &[Weight],
-    workflow: &Workflow,
-) -> Result<SignalGenerated, Failure> {
+) -> Vec<(StrategyName, Weight, BTreeMap<Symbol, Weight>)> {
     let answered = |(result, _): &(&StrategyResult, &Weight)| result.status == StrategyStatus::Ok;
-    let answers: Vec<(StrategyName, Weight, BTreeMap<Symbol, Weight>)> = results
+    results
         .iter()
         .zip(shares)
         .filter(answered)
@@ -348,7 +349,15 @@ fn signal(
             let name = result.strategy_id.clone();
             (name, *share, result.allocation.clone())
         })
-        .collect();
+        .collect()
+}
+
+fn signal(
+    results: Vec<StrategyResult>,
+    shares: &[Weight],
+    workflow: &Workflow,
+) -> Result<SignalGenerated, Failure> {
+    let answers = answers(&results, shares);
     let Consolidated {
         targets,
         contributions,

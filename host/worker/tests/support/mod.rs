@@ -66,6 +66,7 @@ impl Power {
 /// For property tests, which are not asynchronous.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap()
         .block_on(future)

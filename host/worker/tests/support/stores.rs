@@ -1,11 +1,11 @@
 //! Deliveries, workflows, the ledger and the owner's letter box, in memory.
 
 use super::Power;
-use alchemiser_events::{CorrelationId, ErrorDetail, Event};
+use alchemiser_events::{BlobReference, CorrelationId, ErrorDetail, Event, Sha256Digest};
 use alchemiser_rules::Routes;
 use alchemiser_worker::{
-    Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Ledger, LedgerEntry, Message,
-    Notifier, StoreError, Transition, Workflow, WorkflowState, Workflows,
+    Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Ledger, LedgerEntry,
+    Message, Notifier, StoreError, Transition, Workflow, WorkflowState, Workflows,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -27,6 +27,8 @@ struct Content {
     /// What another process starts just before this one does.
     faster_start: Option<Workflow>,
     letters: Vec<DeadLetter>,
+    renewals: u32,
+    blobs: HashMap<Sha256Digest, Vec<u8>>,
     ledger: Vec<LedgerEntry>,
     messages: Vec<Message>,
 }
@@ -100,6 +102,16 @@ impl Memory {
     /// Gives a claim whose owner was killed to whoever asks next.
     pub(crate) fn owner_is_gone(&self, key: &DeliveryKey) {
         self.content().deliveries.get_mut(key).unwrap().claimed = false;
+    }
+
+    /// How often a claim was renewed.
+    pub(crate) fn renewals(&self) -> u32 {
+        self.content().renewals
+    }
+
+    /// Loses all content that was kept.
+    pub(crate) fn lose_blobs(&self) {
+        self.content().blobs.clear();
     }
 
     pub(crate) fn set_state(&self, state: WorkflowState) {
@@ -263,6 +275,13 @@ impl Deliveries for Memory {
         }))
     }
 
+    async fn renew(&self, claimed: &Claimed, _lease: Duration) -> Result<bool, StoreError> {
+        let mut content = self.content();
+        content.renewals += 1;
+        let record = &content.deliveries[&claimed.key];
+        Ok(record.claimed && record.token == claimed.token)
+    }
+
     async fn commit(&self, claimed: &Claimed, commit: Commit) -> Result<(), StoreError> {
         self.power.point().await;
         let mut content = self.content();
@@ -336,6 +355,22 @@ impl Workflows for Memory {
             .is_some();
         self.power.point().await;
         Ok(moved)
+    }
+}
+
+#[async_trait]
+impl Blobs for Memory {
+    async fn put(&self, content: &[u8]) -> Result<BlobReference, StoreError> {
+        let reference = BlobReference::to(content);
+        let mut stored = self.content();
+        stored.blobs.insert(reference.sha256, content.to_vec());
+        Ok(reference)
+    }
+
+    async fn get(&self, reference: &BlobReference) -> Result<Vec<u8>, StoreError> {
+        let stored = self.content();
+        let content = stored.blobs.get(&reference.sha256).cloned();
+        content.ok_or_else(|| StoreError::Damaged(format!("`{}` is missing", reference.sha256)))
     }
 }
 

@@ -92,6 +92,7 @@ impl Bench {
             routes(),
             Arc::clone(&memory) as Arc<dyn Deliveries>,
             Arc::clone(&memory) as Arc<dyn Workflows>,
+            Arc::clone(&memory) as Arc<dyn Blobs>,
             RetrySettings::default(),
         );
         Self { memory, dispatcher }
@@ -111,7 +112,11 @@ impl Bench {
                         target: delivery.target.clone(),
                     };
                     self.memory.add_delivery(&key);
-                    let dispatched = self.dispatcher.dispatch(&event, delivery.target).await;
+                    let transported = event.clone().into();
+                    let dispatched = self
+                        .dispatcher
+                        .dispatch(&transported, delivery.target)
+                        .await;
                     assert_eq!(dispatched.unwrap(), Dispatched::Done);
                 }
             }

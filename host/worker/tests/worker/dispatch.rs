@@ -73,7 +73,11 @@ impl Bench {
             routes,
             Arc::clone(&memory) as Arc<dyn Deliveries>,
             Arc::clone(&memory) as Arc<dyn Workflows>,
-            RetrySettings::default(),
+            Arc::clone(&memory) as Arc<dyn Blobs>,
+            RetrySettings {
+                lease_s: 1,
+                ..RetrySettings::default()
+            },
         );
         let key = claimed(&event, declaration.target).key;
         memory.add_workflow(workflow);
@@ -89,7 +93,7 @@ impl Bench {
 
     async fn dispatch(&self) -> Dispatched {
         self.dispatcher
-            .dispatch(&self.event, &self.key.target)
+            .dispatch(&self.event.clone().into(), &self.key.target)
             .await
             .unwrap()
     }
@@ -307,7 +311,7 @@ async fn what_should_not_have_come_leaves_the_workflow_alone() {
     ] {
         let key = claimed(&event, target_name).key;
         bench.memory.add_delivery(&key);
-        let dispatched = bench.dispatcher.dispatch(&event, &key.target).await;
+        let dispatched = bench.dispatcher.dispatch(&event.into(), &key.target).await;
         assert_eq!(dispatched.unwrap(), Dispatched::Dead);
         let letter = bench.memory.letters().pop().unwrap();
         assert_eq!(letter.error.class, class);
@@ -406,4 +410,121 @@ proptest! {
         prop_assert_eq!(bytes(bench.memory.events()), bytes(first));
         prop_assert_eq!(bench.attempts(), [1, 2]);
     }
+}
+
+/// The claim stays with a handler that takes longer than a lease, also if it
+/// does not let go of its thread.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_renewed_for_as_long_as_its_handler_runs() {
+    let workflow = workflow(WorkflowState::Started);
+    let event = started(&workflow);
+    let declaration = &StrategyHandler::DECLARATION;
+    let bench = Bench::with(declaration, &workflow, event, signals, |memory| {
+        Box::new(move || {
+            // Of three in a lease, one more.
+            while memory.renewals() < 4 {
+                std::thread::yield_now();
+            }
+        })
+    });
+    assert_eq!(bench.dispatch().await, Dispatched::Done);
+    assert_eq!(bench.attempts(), [1]);
+}
+
+/// A signal too large for the transport, and its content in the blob store.
+fn packed_signal(bench: &Bench, workflow: &Workflow) -> Transported {
+    let mut event = started(workflow);
+    event.header.source_module = Source::Strategy;
+    let mut digest = Sha256Digest::of(b"");
+    let noise: String = (0..200)
+        .map(|_| {
+            digest = Sha256Digest::of(digest.bytes());
+            digest.to_string()
+        })
+        .collect();
+    event.payload = Payload::SignalGenerated(SignalGenerated {
+        signals_data: SignalsData {
+            strategies: vec![],
+            signals: vec![Signal {
+                symbol: symbol("SPY"),
+                target_weight: Weight::new(decimal("1")).unwrap(),
+                contributing: std::collections::BTreeMap::new(),
+                reasoning: noise,
+            }],
+        },
+        consolidated_portfolio: ConsolidatedPortfolio {
+            target_allocations: std::collections::BTreeMap::new(),
+            correlation_id: workflow.correlation_id.clone(),
+            timestamp: clock(),
+            strategy_count: 1,
+            source_strategies: vec![],
+        },
+        signal_count: 1,
+    });
+    let parcel = event.pack(4_096).unwrap();
+    block_in_place(bench.memory.put(parcel.blob.as_ref().unwrap())).unwrap();
+    Transported::parse(&parcel.detail).unwrap()
+}
+
+fn block_in_place<T>(future: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_an_event_is_there_when_it_is_handled() {
+    for is_lost in [false, true] {
+        let workflow = workflow(WorkflowState::Signals);
+        let declaration = &PortfolioHandler::DECLARATION;
+        let next = |_| Ok(Outcome::default());
+        let bench = Bench::new(declaration, &workflow, started(&workflow), next);
+        let event = packed_signal(&bench, &workflow);
+        let key = DeliveryKey {
+            event_id: event.header().event_id.clone(),
+            target: target("portfolio"),
+        };
+        bench.memory.add_delivery(&key);
+        if is_lost {
+            bench.memory.lose_blobs();
+        }
+        let dispatched = bench
+            .dispatcher
+            .dispatch(&event, &key.target)
+            .await
+            .unwrap();
+        if !is_lost {
+            assert_eq!(dispatched, Dispatched::Done);
+            assert_eq!(bench.attempts(), [1]);
+            continue;
+        }
+        // At once, with no further attempt; the workflow has failed, and says
+        // why.
+        assert_eq!(dispatched, Dispatched::Dead);
+        assert!(bench.attempts().is_empty());
+        let letter = bench.only_letter();
+        assert_eq!(letter.error.class, "DamagedContent");
+        assert!(letter.error.message.contains("is missing"));
+        assert_eq!(letter.attempts, 1);
+        assert_eq!(letter.rule, "signal-generated");
+        assert_eq!(bench.memory.workflow().state, WorkflowState::Failed);
+        let events = bench.memory.events();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].event_type(), EventType::WorkflowFailed);
+        assert_eq!(
+            events[0].header.causation_id.as_str(),
+            key.event_id.as_str()
+        );
+    }
+}
+
+/// A full disk says nothing of the delivery: no attempt is counted as failed.
+#[tokio::test]
+async fn a_store_that_needs_somebody_stops_the_worker() {
+    let bench = strategy(|_| Err(StoreError::Unusable("the disk is full".to_owned()).into()));
+    let dispatched = bench
+        .dispatcher
+        .dispatch(&bench.event.clone().into(), &bench.key.target)
+        .await;
+    assert_eq!(dispatched.unwrap_err().to_string(), "the disk is full");
+    assert_eq!(bench.memory.end(&bench.key), None);
+    assert_eq!(bench.memory.workflow().state, WorkflowState::Started);
 }

@@ -159,6 +159,7 @@ impl World {
             routes(),
             Arc::clone(&memory) as Arc<dyn Deliveries>,
             Arc::clone(&memory) as Arc<dyn Workflows>,
+            Arc::clone(&memory) as Arc<dyn Blobs>,
             RetrySettings::default(),
         );
         Self {
@@ -192,6 +193,7 @@ impl World {
             clock: Timestamp::parse(&format!("{session}T21:00:00Z")).unwrap(),
             configuration: configuration(session),
             requested_by: "test".to_owned(),
+            rerun: true,
         };
         start_workflow(&*self.memory, &command).await.unwrap();
     }
@@ -202,7 +204,8 @@ impl World {
             return;
         }
         let (event, key) = &deliveries[number % deliveries.len()];
-        let work = self.dispatcher.dispatch(event, &key.target);
+        let event = Transported::Whole(event.clone());
+        let work = self.dispatcher.dispatch(&event, &key.target);
         match cut {
             None => {
                 work.await.unwrap();
@@ -318,6 +321,7 @@ impl World {
         };
         let before = traces();
         for (event, key) in self.memory.deliveries() {
+            let event = Transported::Whole(event);
             let again = self.dispatcher.dispatch(&event, &key.target).await;
             assert_eq!(again.unwrap(), Dispatched::Finished);
         }
@@ -333,7 +337,9 @@ impl World {
                 .find(|(_, key)| self.memory.end(key).is_none());
             match open {
                 Some((event, key)) => {
-                    self.dispatcher.dispatch(event, &key.target).await.unwrap();
+                    let event = Transported::Whole(event.clone());
+                    let work = self.dispatcher.dispatch(&event, &key.target);
+                    work.await.unwrap();
                 }
                 None => return,
             }

@@ -5,6 +5,7 @@ mod dispatch;
 mod execution;
 mod machine;
 mod redrive;
+mod scheduled;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;

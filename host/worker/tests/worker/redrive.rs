@@ -28,7 +28,7 @@ fn ask(
     let mut account = vec![workflow.clone()];
     account.extend_from_slice(others);
     let delivery = DeadDelivery {
-        event,
+        event: &event.clone().into(),
         age: Duration::from_secs(age),
         workflow: Some(workflow),
         account: &account,

@@ -13,6 +13,7 @@ fn command(session: &str) -> StartCommand {
         clock: Timestamp::parse(&format!("{session}T21:00:00Z")).unwrap(),
         configuration: configuration(session),
         requested_by: "test".to_owned(),
+        rerun: true,
     }
 }
 
@@ -78,7 +79,7 @@ async fn what_was_completed_is_not_done_twice() {
     for orders_sent in [true, false] {
         let (memory, started) =
             start_after(WorkflowState::Completed, orders_sent, &command(SAME)).await;
-        assert!(matches!(started, Started::AlreadyCompleted(_)));
+        assert!(matches!(started, Started::AlreadyEnded(_)));
         assert!(memory.events().is_empty());
     }
 }
@@ -95,6 +96,19 @@ async fn what_failed_before_any_order_gets_a_new_name() {
             "dev-paper-2022-12-28-1600-r1"
         );
         assert_eq!(memory.events().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_starts_nothing_a_second_time() {
+    for state in [WorkflowState::Failed, WorkflowState::Completed] {
+        let command = StartCommand {
+            rerun: false,
+            ..command(SAME)
+        };
+        let (memory, started) = start_after(state, false, &command).await;
+        assert!(matches!(started, Started::AlreadyEnded(_)), "{started:?}");
+        assert!(memory.events().is_empty());
     }
 }
 
@@ -156,7 +170,7 @@ async fn what_was_completed_stays_so_when_the_account_has_moved_on() {
     };
     memory.end_workflow(&later, WorkflowState::Completed);
     let again = start_workflow(&*memory, &command(SAME)).await.unwrap();
-    assert!(matches!(again, Started::AlreadyCompleted(_)));
+    assert!(matches!(again, Started::AlreadyEnded(_)));
 }
 
 #[tokio::test]

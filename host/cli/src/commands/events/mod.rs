@@ -1,8 +1,9 @@
 //! `alchemiser events`: looks at the archive.
 
+mod rehearsal;
 mod replay;
 
-use super::state::{open, store};
+use super::state::{Limit, open, store};
 use crate::arguments::{Arguments, Events};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::output::{Align, Table};
@@ -10,9 +11,7 @@ use crate::project::Project;
 use crate::trace;
 use alchemiser_events::{CorrelationId, EventId, EventType};
 use alchemiser_local::{EventFilter, EventRecord, Queries};
-
-/// How many events are listed for people.
-const LIMIT: u32 = 1000;
+use serde_json::Value;
 
 /// Dispatches the subcommands.
 pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
@@ -32,11 +31,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 .map(str::parse::<EventType>)
                 .transpose()
                 .map_err(|error| CommandFailure::usage("UsageError", error))?;
-            let limit = match (limit, arguments.json) {
-                (Some(0), _) | (None, true) => None,
-                (Some(limit), _) => Some(*limit),
-                (None, false) => Some(LIMIT),
-            };
+            let limit = Limit::of(*limit, arguments.json);
             let filter = EventFilter {
                 workflow: workflow.as_deref().map(known_workflow).transpose()?,
                 event_type,
@@ -44,12 +39,12 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 failed: *failed,
                 from: window.from,
                 to: window.to,
-                limit,
+                limit: limit.rows(),
             };
             let queries = open(&project, state)?;
             if arguments.json {
                 return queries
-                    .each_event(&filter, |event| println!("{}", event.json))
+                    .each_event(&filter, |event| print_whole(&queries, &event))
                     .map_err(store);
             }
             list(&queries.events(&filter).map_err(store)?, limit);
@@ -58,13 +53,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
         Events::Replay { .. } => replay::replay(command, &project, arguments.json),
         Events::Show { id, state } => {
             let queries = open(&project, state)?;
-            let event = find(&queries, id)?;
-            if arguments.json {
-                println!("{}", event.json);
-            } else {
-                println!("{:#}", serde_json::json!(event.event));
-            }
-            Ok(())
+            show(&queries, &find(&queries, id)?, arguments.json)
         }
         Events::Trace { correlation, state } => {
             let queries = open(&project, state)?;
@@ -85,6 +74,41 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
             Ok(())
         }
     }
+}
+
+/// The whole event, to the byte. One whose content cannot be read is listed as
+/// it was transported, with its `payload_ref`, and takes no other with it.
+fn print_whole(queries: &Queries, record: &EventRecord) {
+    match queries.whole_json(record) {
+        Ok(whole) => println!("{whole}"),
+        Err(error) => {
+            eprintln!("error: {}: {error}", record.event.header().event_id);
+            println!("{}", record.json);
+        }
+    }
+}
+
+/// Shows the whole event, and says where its content was found; as it was
+/// transported where that cannot be read.
+fn show(queries: &Queries, record: &EventRecord, json: bool) -> CommandResult {
+    let print = |event: &str| {
+        let value = serde_json::from_str::<Value>(event);
+        match value {
+            Ok(value) if !json => println!("{value:#}"),
+            _ => println!("{event}"),
+        }
+    };
+    let whole = queries.whole_json(record);
+    print(whole.as_ref().map_or(&record.json, AsRef::as_ref));
+    if let Some(reference) = record.event.payload_ref() {
+        // Not on stdout: what is read there is an event.
+        let (names, size) = (reference.names(), reference.content.size);
+        let place = queries.place(reference);
+        eprintln!("packed: {names} ({size} bytes), {place}");
+    }
+    whole
+        .map(|_| ())
+        .map_err(|error| CommandFailure::failed("DamagedContent", error))
 }
 
 /// The event of an id, or the only one whose id begins so.
@@ -115,26 +139,21 @@ fn known_workflow(text: &str) -> CommandResult<CorrelationId> {
     })
 }
 
-fn list(events: &[EventRecord], limit: Option<u32>) {
+fn list(events: &[EventRecord], limit: Limit) {
     let mut table = Table::new(&[Align::Left, Align::Right, Align::Left, Align::Left]);
     for EventRecord { event, .. } in events {
         table.row([
-            event.header.correlation_id.to_string(),
-            event.header.sequence.to_string(),
+            event.header().correlation_id.to_string(),
+            event.header().sequence.to_string(),
             event.event_type().to_string(),
-            event.header.event_id.to_string(),
+            event.header().event_id.to_string(),
         ]);
     }
     if table.is_empty() {
         println!("There are no such events.");
     }
     table.print();
-    if limit.is_some_and(|limit| events.len() == limit as usize) {
-        println!(
-            "These are the last {}; `--limit 0` lists all.",
-            events.len()
-        );
-    }
+    limit.tell(events.len());
 }
 
 fn unknown(what: &str, id: &str) -> CommandFailure {

@@ -1,10 +1,12 @@
 //! `alchemiser events replay`
 
+use super::rehearsal;
 use crate::arguments::Events;
 use crate::commands::state::{opened, store};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::machine;
 use crate::output::{Align, Table};
+use crate::progress::Progress;
 use crate::project::Project;
 use crate::worker::Worker;
 use alchemiser_events::CorrelationId;
@@ -14,7 +16,6 @@ use alchemiser_suggest as suggest;
 use alchemiser_worker::DECLARATIONS;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Sends archived events to the targets that missed them, and works these
 /// deliveries off.
@@ -28,9 +29,14 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
         dry_run,
         data,
         state,
+        ..
     } = command
     else {
         return Ok(());
+    };
+    // Both are there, or a workflow is named, which is another command.
+    let (Some(from), Some(to)) = (from, to) else {
+        return rehearsal::rehearse(command, project, json);
     };
     let worker = Worker::gather(project, data)?;
     let replay = Replay {
@@ -46,7 +52,7 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
         skipped: if *act { BTreeSet::new() } else { acting() },
     };
     let directory = StateDirectory::open(&project.state(state)).map_err(|error| opened(&error))?;
-    let bus = directory.bus(Arc::clone(&worker.routes));
+    let bus = worker.bus(project, &directory);
     let runner = worker.runner(project, &directory, &bus);
 
     let mut told = Told::new(*dry_run, json);
@@ -72,6 +78,7 @@ struct Told {
     made: usize,
     were_there: usize,
     workflows: BTreeSet<CorrelationId>,
+    progress: Progress,
 }
 
 impl Told {
@@ -83,14 +90,14 @@ impl Told {
             made: 0,
             were_there: 0,
             workflows: BTreeSet::new(),
+            progress: Progress::counting(),
         }
     }
 
     fn tell(&mut self, replayed: Replayed) {
+        self.progress.step();
         if self.json {
-            println!(
-                "{}",
-                json!({
+            let line = json!({
                     "event_id": replayed.event_id,
                     "workflow": replayed.workflow,
                     "target": replayed.target,
@@ -101,8 +108,8 @@ impl Told {
                         Fate::Skipped => "skipped",
                     },
                     "dry_run": self.dry_run,
-                })
-            );
+            });
+            self.progress.print(&format!("{line}\n"));
         }
         let how = match replayed.fate {
             Fate::DeliveredBefore => {
@@ -123,6 +130,7 @@ impl Told {
     }
 
     fn finish(&self) {
+        self.progress.finish();
         if self.json {
             return;
         }

@@ -2,22 +2,23 @@
 
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
-use alchemiser_rules::{Finding, Flow, Routes, narrowings};
-use alchemiser_worker::{DECLARATIONS, flow};
+use alchemiser_events::TradingMode;
+use alchemiser_rules::{Flow, Routes, narrowings};
+use alchemiser_worker::{CommandMistake, DECLARATIONS, command_mistakes, flow};
 use serde_json::json;
+use std::fmt;
 
 /// Looks for routes that are well-formed and make no sense.
 pub fn check(routes: &Routes, json: bool) -> CommandResult {
-    let flow = flow(&DECLARATIONS);
-    let findings = alchemiser_rules::check(routes, &flow);
+    let findings = findings(routes);
     for finding in &findings {
         if json {
-            println!("{}", object(finding));
+            println!("{}", finding.object());
         } else {
-            println!("{}", located(finding));
+            println!("{finding}");
         }
     }
-    let remarks = remarks(routes, &flow);
+    let remarks = remarks(routes, &flow(&DECLARATIONS));
     if !json {
         for (line, what) in &remarks {
             println!("{}:{line}: {what}", Project::MARK);
@@ -59,22 +60,69 @@ pub fn check(routes: &Routes, json: bool) -> CommandResult {
     }
 }
 
-/// A finding with its place in the routes.
-pub fn located(finding: &Finding) -> String {
-    match finding.place() {
-        Some(place) => format!("{}:{}: {finding}", Project::MARK, place.line),
-        None => format!("{}: {finding}", Project::MARK),
+/// Something that is well-formed and makes no sense.
+pub enum Finding {
+    /// Of rules.
+    Rules(alchemiser_rules::Finding),
+    /// Of a schedule's command.
+    Command(CommandMistake),
+}
+
+/// Everything that has to be mended before a workflow may begin.
+pub fn findings(routes: &Routes) -> Vec<Finding> {
+    let of_rules = alchemiser_rules::check(routes, &flow(&DECLARATIONS));
+    // There is no other account than the simulated one.
+    let of_commands = command_mistakes(routes, TradingMode::Paper);
+    let of_rules = of_rules.into_iter().map(Finding::Rules);
+    of_rules
+        .chain(of_commands.into_iter().map(Finding::Command))
+        .collect()
+}
+
+impl Finding {
+    fn line(&self) -> Option<usize> {
+        match self {
+            Self::Rules(finding) => finding.place().map(|place| place.line),
+            Self::Command(mistake) => Some(mistake.line),
+        }
+    }
+
+    fn object(&self) -> serde_json::Value {
+        let (kind, rule, schedule, message) = match self {
+            Self::Rules(finding) => {
+                let rule = finding.place().map(|place| &place.rule);
+                (finding.kind(), rule, None, finding.to_string())
+            }
+            Self::Command(mistake) => (
+                "unknown-command",
+                None,
+                Some(&mistake.schedule),
+                mistake.to_string(),
+            ),
+        };
+        json!({
+            "finding": kind,
+            "file": Project::MARK,
+            "line": self.line(),
+            "rule": rule,
+            "schedule": schedule,
+            "message": message,
+        })
     }
 }
 
-fn object(finding: &Finding) -> serde_json::Value {
-    json!({
-        "finding": finding.kind(),
-        "file": Project::MARK,
-        "line": finding.place().map(|place| place.line),
-        "rule": finding.place().map(|place| &place.rule),
-        "message": finding.to_string(),
-    })
+/// With its place in the routes.
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line() {
+            Some(line) => write!(formatter, "{}:{line}: ", Project::MARK)?,
+            None => write!(formatter, "{}: ", Project::MARK)?,
+        }
+        match self {
+            Self::Rules(finding) => finding.fmt(formatter),
+            Self::Command(mistake) => mistake.fmt(formatter),
+        }
+    }
 }
 
 /// What is no mistake but good to know, with its line: what counts as absent,

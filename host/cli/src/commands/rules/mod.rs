@@ -5,7 +5,8 @@ mod explain;
 mod schedules;
 mod test;
 
-pub use check::located;
+pub use check::findings;
+pub use schedules::on_the_wall;
 
 use crate::arguments::{Arguments, Rules};
 use crate::failure::CommandResult;
@@ -22,11 +23,11 @@ pub fn rules(command: &Rules, arguments: &Arguments) -> CommandResult {
         Rules::Explain { event, state } => {
             explain::explain(&Project::open(arguments)?, event, state, json)
         }
-        Rules::Schedules { after, count } => {
-            let routes = Project::open(arguments)?.routes()?;
-            schedules::schedules(routes.schedules(), *after, *count, json);
-            Ok(())
-        }
+        Rules::Schedules {
+            after,
+            count,
+            state,
+        } => schedules::schedules(&Project::open(arguments)?, *after, *count, state, json),
         Rules::Schema => {
             let schema = alchemiser_rules::schema();
             if json {
