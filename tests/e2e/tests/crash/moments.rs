@@ -122,7 +122,7 @@ fn survives(wanted: usize, alchemiser: &dyn Fn(u32) -> Alchemiser, may_fail: boo
     let mut walks = 0;
     while walk.hits < wanted {
         let state = walk.go(&mut random);
-        assert_eq!(Outcome::of(&state), expected, "{paces:?}");
+        Outcome::of(&state).must_be(&expected, &format!("{paces:?}"));
         walks += 1;
     }
     eprintln!(

@@ -5,10 +5,11 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::fs;
 
 /// Everything that must be as if nothing had happened.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Outcome {
     /// Every event, to the byte.
     archive: Vec<String>,
@@ -127,6 +128,23 @@ impl Outcome {
         }
     }
 
+    /// Holds it to what is expected, and shows no more than what differs.
+    #[track_caller]
+    pub(crate) fn must_be(&self, expected: &Self, after: &str) {
+        same("event", &self.archive, &expected.archive, after);
+        same("delivery", &self.deliveries, &expected.deliveries, after);
+        same("workflow", &self.workflows, &expected.workflows, after);
+        same("order", &self.orders, &expected.orders, after);
+        same("ledger entry", &self.ledger, &expected.ledger, after);
+        same(
+            "dead letter",
+            &self.dead_letters,
+            &expected.dead_letters,
+            after,
+        );
+        assert_eq!(self.account, expected.account, "after {after}");
+    }
+
     pub(crate) fn orders(&self) -> usize {
         self.orders.len()
     }
@@ -135,6 +153,20 @@ impl Outcome {
         let has = |side: &str| self.orders.iter().any(|order| order["side"] == side);
         has("BUY") && has("SELL")
     }
+}
+
+#[track_caller]
+fn same<T: Debug + PartialEq>(what: &str, found: &[T], expected: &[T], after: &str) {
+    for item in found.iter().filter(|item| !expected.contains(item)) {
+        panic!("after {after}, there is a {what} too many: {item:?}");
+    }
+    for item in expected.iter().filter(|item| !found.contains(item)) {
+        panic!("after {after}, a {what} is lost: {item:?}");
+    }
+    assert!(
+        found == expected,
+        "after {after}, every {what} is there, in another order or number"
+    );
 }
 
 fn parse(text: &str) -> Value {

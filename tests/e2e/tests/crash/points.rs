@@ -126,20 +126,18 @@ impl Story {
         (Outcome::of(&state), places)
     }
 
-    /// Tells the story, killed at a place, and perhaps once more while it
-    /// recovers. How often it was killed.
+    /// Tells the story, killed at a place, and perhaps at another of the same
+    /// call while it recovers. How often it was killed.
     fn tell_killed(&self, place: Place, again: Option<Place>) -> (Outcome, usize) {
         let state = self.begin();
         let mut kills = 0;
         for (number, call) in self.calls.iter().enumerate() {
-            let here = [Some(place), again].into_iter().flatten();
-            let here: Vec<Place> = here.filter(|_| number == place.call).collect();
-            if here.is_empty() {
+            if number != place.call {
                 self.call(&state, call);
                 continue;
             }
             let mut killed = false;
-            for Place { point, pass, .. } in here {
+            for Place { point, pass, .. } in [Some(place), again].into_iter().flatten() {
                 if call.exits != 0 && has_failed(&state) {
                     break;
                 }
@@ -172,27 +170,23 @@ impl Story {
     fn kill_at_all(&self, wanted: usize, random: &mut Rng) -> BTreeSet<&'static str> {
         let begin = Instant::now();
         let (expected, places) = self.tell();
-        let mut first: Vec<Place> = places.iter().filter(|one| one.pass == 1).copied().collect();
-        let mut rest: Vec<Place> = places.iter().filter(|one| one.pass > 1).copied().collect();
-        random.shuffle(&mut rest);
-        first.extend(&rest);
+        let all: BTreeSet<&str> = places.iter().map(|place| place.point).collect();
+        let (first, mut others): (Vec<Place>, Vec<Place>) =
+            places.iter().partition(|place| place.pass == 1);
+        random.shuffle(&mut others);
         let mut kills = 0;
         let mut trials = 0;
         let mut points = BTreeSet::new();
-        for (number, place) in first.iter().cycle().enumerate() {
-            let seen_all = points.len()
-                == places
-                    .iter()
-                    .map(|one| one.point)
-                    .collect::<BTreeSet<_>>()
-                    .len();
-            if kills >= wanted && seen_all {
+        for (number, place) in first.iter().chain(&others).cycle().enumerate() {
+            if kills >= wanted && points == all {
                 break;
             }
             // Every second time the recovery is cut short as well.
-            let again = (number % 2 == 1).then(|| places[random.usize(..places.len())]);
+            let of_call = places.iter().filter(|one| one.call == place.call);
+            let of_call: Vec<Place> = of_call.copied().collect();
+            let again = (number % 2 == 1).then(|| of_call[random.usize(..of_call.len())]);
             let (outcome, killed) = self.tell_killed(*place, again);
-            assert_eq!(outcome, expected, "{place:?}, then {again:?}");
+            outcome.must_be(&expected, &format!("{place:?}, then {again:?}"));
             assert!(killed > 0 || place.pass > 1, "{place:?} was not reached");
             if killed > 0 {
                 points.insert(place.point);
@@ -259,7 +253,7 @@ fn the_next_session_waits_for_the_one_before() {
         let next = state.call(&alchemiser, ["run", "--date", DATES[3]]);
         let first = format!("Finishing dev-paper-{}-1600 first", DATES[0]);
         finished_first += usize::from(next.exits(0).stdout.contains(&first));
-        assert_eq!(Outcome::of(&state), expected, "{plan}");
+        Outcome::of(&state).must_be(&expected, &plan);
     }
     assert!(hits >= 8, "{hits}");
     // The rest had only somebody to tell.

@@ -35,7 +35,7 @@ fn the_survivor_takes_over() {
             }
             assert_eq!(end(survivor), End::ByItself(0));
         }
-        assert_eq!(Outcome::of(&state), expected);
+        Outcome::of(&state).must_be(&expected, "kills");
     }
     eprintln!("{hits} kills, {:.1} s", begin.elapsed().as_secs_f64());
 }
