@@ -204,7 +204,7 @@ impl World {
             return;
         }
         let (event, key) = &deliveries[number % deliveries.len()];
-        let event = Transported::Whole(event.clone());
+        let event = Transported::from(event.clone());
         let work = self.dispatcher.dispatch(&event, &key.target);
         match cut {
             None => {
@@ -321,7 +321,7 @@ impl World {
         };
         let before = traces();
         for (event, key) in self.memory.deliveries() {
-            let event = Transported::Whole(event);
+            let event = Transported::from(event);
             let again = self.dispatcher.dispatch(&event, &key.target).await;
             assert_eq!(again.unwrap(), Dispatched::Finished);
         }
@@ -337,7 +337,7 @@ impl World {
                 .find(|(_, key)| self.memory.end(key).is_none());
             match open {
                 Some((event, key)) => {
-                    let event = Transported::Whole(event.clone());
+                    let event = Transported::from(event.clone());
                     let work = self.dispatcher.dispatch(&event, &key.target);
                     work.await.unwrap();
                 }
