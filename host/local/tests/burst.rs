@@ -97,7 +97,6 @@ async fn a_burst_is_worked_off_in_bounded_memory() {
     );
     if let (Some(before), Some(after)) = (before, peak_memory()) {
         let grown = after - before;
-        eprintln!("{} MiB more than before", grown >> 20);
         assert!(grown < MEMORY, "{grown} bytes");
     }
 }
