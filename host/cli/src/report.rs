@@ -60,11 +60,11 @@ impl Report {
         }
         self.payloads
             .iter()
-            .filter_map(|payload| match payload {
+            .rev()
+            .find_map(|payload| match payload {
                 Payload::WorkflowFailed(failed) => Some(failed),
                 _ => None,
             })
-            .last()
     }
 
     /// Prints all of it.
