@@ -22,7 +22,7 @@ fn a_release_has_no_fail_points() {
     let released = Alchemiser::shipped();
     assert_eq!(found_in(released.binary()), [""; 0]);
     // They would be found.
-    let other = released.clone().with_fail_points();
+    let other = released.with_fail_points();
     assert_eq!(found_in(other.binary()).len(), Point::ALL.len() + 2);
 }
 

@@ -157,12 +157,13 @@ impl Outcome {
 
 #[track_caller]
 fn same<T: Debug + PartialEq>(what: &str, found: &[T], expected: &[T], after: &str) {
-    for item in found.iter().filter(|item| !expected.contains(item)) {
-        panic!("after {after}, there is a {what} too many: {item:?}");
-    }
-    for item in expected.iter().filter(|item| !found.contains(item)) {
-        panic!("after {after}, a {what} is lost: {item:?}");
-    }
+    let extra = found.iter().find(|item| !expected.contains(item));
+    assert!(
+        extra.is_none(),
+        "after {after}, there is a {what} too many: {extra:?}"
+    );
+    let lost = expected.iter().find(|item| !found.contains(item));
+    assert!(lost.is_none(), "after {after}, a {what} is lost: {lost:?}");
     assert!(
         found == expected,
         "after {after}, every {what} is there, in another order or number"
