@@ -359,6 +359,18 @@ pub struct Window {
     pub to: Option<Timestamp>,
 }
 
+impl Window {
+    /// Both ends; an error if nothing can be between them.
+    pub fn ends(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if to <= from => Err(format!(
+                "`--from` is {from}, and not before `--to`, which is {to}"
+            )),
+            ends => Ok(ends),
+        }
+    }
+}
+
 /// An instant, or the beginning of a day in UTC.
 fn instant(text: &str) -> Result<Timestamp, String> {
     let begins = SessionDate::parse(text).map(|_| format!("{text}T00:00:00Z"));

@@ -14,6 +14,10 @@ use alchemiser_worker::{StoreError, WorkflowState};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// What is said of a workflow that is older than its events may be.
+pub const FORGOTTEN: &str =
+    "its events were kept for `eventbridge.archive_retention_days`, and are forgotten";
+
 /// A workflow with its events.
 pub struct Report {
     record: WorkflowRecord,
@@ -88,6 +92,9 @@ impl Report {
             println!("  {}: {}", failed.error.class, failed.failure_reason);
         }
         println!("\nEvents");
+        if self.events.is_empty() {
+            println!("  {FORGOTTEN}");
+        }
         trace::print(&self.events);
         for error in &self.unreadable {
             println!("\nSome of this is missing: {error}");

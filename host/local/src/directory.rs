@@ -54,6 +54,7 @@ impl StateDirectory {
     /// Opens the directory with another clock than the system's.
     pub fn open_with_clock(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         refuse_foreign(path)?;
+        refuse_lost(path)?;
         let locks = path.join(LOCKS);
         for directory in [path, &path.join(BLOBS), &locks] {
             create(directory)?;
@@ -77,6 +78,7 @@ impl StateDirectory {
     /// Opens a directory that is there, to look only.
     pub fn open_existing(path: &Path) -> Result<Queries, OpenError> {
         refuse_foreign(path)?;
+        refuse_lost(path)?;
         let database = path.join(DATABASE);
         match fs::metadata(&database) {
             Ok(file) if file.len() > 0 => {}
@@ -138,6 +140,18 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
         if name != BLOBS && name != LOCKS && !is_database {
             return Err(OpenError::Foreign(path.to_owned()));
         }
+    }
+    Ok(())
+}
+
+/// Refuses to begin anew where there was something: nothing is kept as content
+/// before the database knows of a workflow.
+fn refuse_lost(path: &Path) -> Result<(), OpenError> {
+    let has_database = fs::metadata(path.join(DATABASE)).is_ok_and(|file| file.len() > 0);
+    let has_content =
+        || fs::read_dir(path.join(BLOBS)).is_ok_and(|mut directories| directories.next().is_some());
+    if !has_database && has_content() {
+        return Err(OpenError::Lost(path.to_owned()));
     }
     Ok(())
 }
@@ -244,6 +258,26 @@ mod tests {
         assert!(refusal(&path).contains("version 99"));
         let error = StateDirectory::open_existing(&path).err().unwrap();
         assert!(matches!(error, OpenError::Newer { found: 99, .. }));
+    }
+
+    #[test]
+    fn a_database_that_is_gone_is_not_made_anew() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("state");
+        drop(StateDirectory::open(&path).unwrap());
+        // Nothing was kept yet, so that nothing is lost.
+        fs::remove_file(path.join(DATABASE)).unwrap();
+        drop(StateDirectory::open(&path).unwrap());
+
+        fs::create_dir(path.join(BLOBS).join("ab")).unwrap();
+        drop(StateDirectory::open(&path).unwrap());
+        fs::write(path.join(DATABASE), "").unwrap();
+        assert!(refusal(&path).contains("from a copy"));
+        fs::remove_file(path.join(DATABASE)).unwrap();
+        assert!(refusal(&path).contains("from a copy"));
+        let error = StateDirectory::open_existing(&path).err().unwrap();
+        assert!(matches!(error, OpenError::Lost(_)), "{error}");
+        assert!(!path.join(DATABASE).exists());
     }
 
     #[test]

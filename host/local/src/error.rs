@@ -9,6 +9,13 @@ pub enum OpenError {
     /// Queries need a state that is there already.
     #[error("there is no state in `{}` yet; `alchemiser run` creates it", .0.display())]
     Missing(PathBuf),
+    /// Content of earlier runs is there, and what it belongs to is not.
+    #[error(
+        "`{}` has content of earlier runs and no database; put `alchemiser.db` back from a copy, or \
+         begin anew in another directory with `--state`",
+        .0.display()
+    )]
+    Lost(PathBuf),
     /// The path names a file.
     #[error("`{}` is not a directory; choose another with `--state`", .0.display())]
     NotADirectory(PathBuf),

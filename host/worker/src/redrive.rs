@@ -92,16 +92,25 @@ pub fn readmit(delivery: &DeadDelivery<'_>) -> Result<Option<Transition>, Redriv
         }
         refuse_stale(delivery)?;
     }
+    let has_acted =
+        |other: &&Workflow| other.state == WorkflowState::Completed || other.orders_sent;
     let since = delivery
         .account
         .iter()
         .skip_while(|other| other.correlation_id != workflow.correlation_id)
         .skip(1)
-        .find(|other| other.state == WorkflowState::Completed || other.orders_sent);
+        .find(has_acted);
+    // An earlier attempt at the same, redriven before this one.
+    let same = delivery
+        .account
+        .iter()
+        .filter(|other| other.correlation_id != workflow.correlation_id)
+        .filter(|other| other.session() == workflow.session() && other.slot == workflow.slot)
+        .find(has_acted);
     let active = delivery.account.iter().find(|other| {
         other.correlation_id != workflow.correlation_id && !other.state.is_terminal()
     });
-    if let Some(other) = since.or(active) {
+    if let Some(other) = since.or(same).or(active) {
         return Err(RedriveRefusal::MovedOn(Box::new(other.clone())));
     }
     Ok(workflow.state.is_terminal().then(|| Transition {

@@ -1,6 +1,7 @@
 //! Dead letters and replays, by the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use alchemiser_fail_points::VARIABLE;
 use e2e::{Project, State};
 use serde_json::{Value, json};
 
@@ -45,7 +46,7 @@ fn what_is_mended_is_redriven_to_its_end() {
     assert_eq!(filtered.stdout, "There are no dead letters.\n");
 
     // Nothing has been mended: it dies once more.
-    let again = call(&["dlq", "redrive", &number]).exits(0).stdout;
+    let again = call(&["dlq", "redrive", &number]).exits(1).stdout;
     assert!(again.contains("failed again"), "{again}");
     let _ = call(&["dlq", "show", &number, "--json"]).exits(0);
     let settled = call(&["dlq", "redrive", &number]).exits(1);
@@ -100,6 +101,104 @@ fn what_could_trade_twice_is_refused() {
         .call(&alchemiser, ["dlq", "redrive", "--all"])
         .exits(0);
     assert_eq!(nothing.stdout, "There are no such dead letters.\n");
+}
+
+/// Of several attempts at a session one may trade; other sessions have their
+/// turn when it has ended.
+#[test]
+fn letters_are_redriven_one_after_the_other() {
+    let (project, state) = (Project::new().book(WRONG), State::new());
+    let alchemiser = project.alchemiser();
+    let call = |arguments: &[&str]| state.call(&alchemiser, arguments.iter().copied());
+    for date in ["2022-12-27", "2022-12-27", DATE] {
+        let _ = state.run(&alchemiser, date).exits(1);
+    }
+    project.write("strategies/book.toml", right());
+
+    let asked = call(&["dlq", "redrive", "--all", "--dry-run"]).exits(0);
+    assert_eq!(
+        asked.stdout,
+        "1: would be redriven\n\
+         2: would be redriven, unless dev-paper-2022-12-27-1600 completes first\n\
+         3: would be redriven\n"
+    );
+    let lines = call(&["dlq", "redrive", "--all", "--json"])
+        .exits(1)
+        .lines();
+    assert_eq!(lines[1]["state"], "completed");
+    assert_eq!(lines[2]["error"]["class"], "MovedOn");
+    assert_eq!(lines[3]["letter"], 3);
+    assert_eq!(lines[4]["state"], "completed");
+
+    let undisturbed = State::new();
+    for date in ["2022-12-27", DATE] {
+        let _ = undisturbed.run(&alchemiser, date).exits(0);
+    }
+    assert_eq!(state.account(), undisturbed.account());
+}
+
+/// The letter is settled then; asked again, it is brought to its end.
+#[test]
+fn a_redrive_that_was_killed_is_taken_up() {
+    let (project, state) = failed();
+    let alchemiser = project.alchemiser();
+    project.write("strategies/book.toml", right());
+    for again in [&["dlq", "redrive", "1"][..], &["dlq", "redrive", "--all"]] {
+        let mortal = project
+            .alchemiser()
+            .with_fail_points()
+            .with(VARIABLE, "after-claim=kill");
+        let killed = state.call(&mortal, again.iter().copied());
+        assert_eq!(killed.status.code(), None, "{killed:#?}");
+    }
+    let dry = state.call(&alchemiser, ["dlq", "redrive", "--all", "--dry-run"]);
+    assert!(dry.exits(0).stdout.contains("would go on"));
+    let taken_up = state.call(&alchemiser, ["dlq", "redrive", "1"]).exits(0);
+    assert_eq!(taken_up.stdout, format!("{WORKFLOW}: completed\n"));
+    let settled = state.call(&alchemiser, ["dlq", "redrive", "1"]).exits(1);
+    assert!(settled.stderr.contains("was redriven"), "{settled:#?}");
+
+    let undisturbed = State::new();
+    let _ = undisturbed.run(&alchemiser, DATE).exits(0);
+    assert_eq!(state.account(), undisturbed.account());
+}
+
+#[test]
+fn what_was_mistyped_is_told() {
+    let (project, state) = failed();
+    let alchemiser = project.alchemiser();
+    for (arguments, says) in [
+        (
+            &["events", "list", "--rule", "trade-exected"][..],
+            "did you mean `trade-executed`?",
+        ),
+        (
+            &["dlq", "list", "--rule", "trade-exected"],
+            "did you mean `trade-executed`?",
+        ),
+        (
+            &["dlq", "redrive", "--all", "--rule", "x"],
+            "there is no rule `x`",
+        ),
+        (
+            &["events", "list", "--event-type", "workflowstarted"],
+            "did you mean `WorkflowStarted`?",
+        ),
+        (
+            &[
+                "events",
+                "list",
+                "--from",
+                "2022-01-02",
+                "--to",
+                "2022-01-01",
+            ],
+            "not before `--to`",
+        ),
+    ] {
+        let refused = state.call(&alchemiser, arguments.iter().copied()).exits(2);
+        assert!(refused.stderr.contains(says), "{refused:#?}");
+    }
 }
 
 #[test]

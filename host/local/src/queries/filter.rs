@@ -38,9 +38,14 @@ pub struct LetterFilter {
 }
 
 /// What a filter asks for: of events `e`, and of a delivery `d` of theirs.
+///
+/// A condition with a plus is not looked up in an index: another one leaves
+/// fewer to look at.
 struct Conditions {
     of_event: Vec<&'static str>,
     of_delivery: Vec<&'static str>,
+    /// Whether they name an end of a window of time.
+    in_window: bool,
 }
 
 impl Conditions {
@@ -49,29 +54,39 @@ impl Conditions {
             let wanted = conditions.iter().filter(|(is_wanted, _)| *is_wanted);
             wanted.map(|(_, condition)| *condition).collect()
         };
+        let in_window = filter.from.is_some() || filter.to.is_some();
+        let (of_type, of_rule) = (filter.event_type.is_some(), filter.rule.is_some());
         Self {
             of_event: wanted(&[
                 (filter.workflow.is_some(), "e.correlation_id = :workflow"),
-                (filter.event_type.is_some(), "e.type = :type"),
+                (of_type && !in_window, "e.type = :type"),
+                (of_type && in_window, "+e.type = :type"),
                 (filter.from.is_some(), "e.stored_at >= :from"),
                 (filter.to.is_some(), "e.stored_at < :to"),
             ]),
             of_delivery: wanted(&[
-                (filter.rule.is_some() && !filter.failed, "d.rule = :rule"),
-                // With a plus it is not looked up in an index: those that failed
-                // are fewer than those of any rule, and have one of their own.
-                (filter.rule.is_some() && filter.failed, "+d.rule = :rule"),
+                (of_rule && !filter.failed, "d.rule = :rule"),
+                (of_rule && filter.failed, "+d.rule = :rule"),
                 (filter.failed, "d.failures > 0"),
             ]),
+            in_window,
         }
     }
 
     /// All of them, of an event.
     fn on_event(&self) -> String {
         let mut conditions: Vec<String> = self.of_event.iter().map(|&one| one.to_owned()).collect();
-        conditions.extend(self.of_delivery.iter().map(|condition| {
-            format!("e.position IN (SELECT d.event FROM deliveries d WHERE {condition})")
-        }));
+        if !self.of_delivery.is_empty() {
+            let of_delivery = self.of_delivery.join(" AND ");
+            conditions.push(if self.in_window {
+                format!(
+                    "EXISTS (SELECT 1 FROM deliveries d
+                             WHERE d.event = e.position AND {of_delivery})"
+                )
+            } else {
+                format!("e.position IN (SELECT d.event FROM deliveries d WHERE {of_delivery})")
+            });
+        }
         only_where(&conditions)
     }
 
@@ -92,11 +107,12 @@ fn only_where<C: AsRef<str>>(conditions: &[C]) -> String {
 /// In the order of the list; with a limit, of those that came last.
 ///
 /// The last ones are found backwards from the newest, by the index that leaves
-/// the fewest to look at: that of the deliveries, unless the events are those
-/// of one workflow.
+/// the fewest to look at: that of a workflow, of what failed, of a window of
+/// time, of a rule, of a type, in this order.
 fn select_events(filter: &EventFilter) -> String {
     let conditions = Conditions::of(filter);
-    let by_delivery = !conditions.of_delivery.is_empty() && filter.workflow.is_none();
+    let by_delivery = filter.workflow.is_none()
+        && (filter.failed || filter.rule.is_some() && !conditions.in_window);
     let wanted = if filter.limit.is_none() {
         conditions.on_event()
     } else if by_delivery {
@@ -110,8 +126,7 @@ fn select_events(filter: &EventFilter) -> String {
         )
     } else {
         // What the index of types holds is enough to order by position.
-        let by_type = filter.event_type.is_some() && filter.from.is_none() && filter.to.is_none();
-        let newest = if by_type {
+        let newest = if filter.event_type.is_some() && !conditions.in_window {
             "e.position DESC"
         } else {
             "e.stored_at DESC, e.position DESC"

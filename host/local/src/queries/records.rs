@@ -107,6 +107,13 @@ impl DeliveryState {
     }
 }
 
+impl DeliveryState {
+    /// Whether somebody works on it or is to.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Claimed)
+    }
+}
+
 impl fmt::Display for DeliveryState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())

@@ -3,14 +3,17 @@
 mod rehearsal;
 mod replay;
 
-use super::state::{Limit, open, store};
+use super::rules::known_rule;
+use super::state::{Limit, open, store, workflow_named};
 use crate::arguments::{Arguments, Events};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::output::{Align, Table};
 use crate::project::Project;
+use crate::report;
 use crate::trace;
 use alchemiser_events::{CorrelationId, EventId, EventType};
 use alchemiser_local::{EventFilter, EventRecord, Queries};
+use alchemiser_suggest as suggest;
 use serde_json::Value;
 
 /// Dispatches the subcommands.
@@ -26,10 +29,9 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
             limit,
             state,
         } => {
-            let event_type = event_type
-                .as_deref()
-                .map(str::parse::<EventType>)
-                .transpose()
+            let event_type = event_type.as_deref().map(known_type).transpose()?;
+            let (from, to) = window
+                .ends()
                 .map_err(|error| CommandFailure::usage("UsageError", error))?;
             let limit = Limit::of(*limit, arguments.json);
             let filter = EventFilter {
@@ -37,18 +39,36 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 event_type,
                 rule: rule.clone(),
                 failed: *failed,
-                from: window.from,
-                to: window.to,
+                from,
+                to,
                 limit: limit.rows(),
             };
             let queries = open(&project, state)?;
+            let mut found = false;
             if arguments.json {
-                return queries
-                    .each_event(&filter, |event| print_whole(&queries, &event))
-                    .map_err(store);
+                let print = |event| {
+                    found = true;
+                    print_whole(&queries, &event);
+                };
+                queries.each_event(&filter, print).map_err(store)?;
+            } else {
+                let events = queries.events(&filter).map_err(store)?;
+                found = !events.is_empty();
+                if found || rule.is_none() {
+                    list(&events, limit);
+                }
             }
-            list(&queries.events(&filter).map_err(store)?, limit);
-            Ok(())
+            match rule {
+                // A rule of old that has events is none that was mistyped.
+                Some(rule) if !found => {
+                    known_rule(rule, &project.routes()?)?;
+                    if !arguments.json {
+                        list(&[], limit);
+                    }
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
         }
         Events::Replay { .. } => replay::replay(command, &project, arguments.json),
         Events::Show { id, state } => {
@@ -62,7 +82,7 @@ pub fn events(command: &Events, arguments: &Arguments) -> CommandResult {
                 .transpose()
                 .map_err(store)?
                 .filter(|events| !events.is_empty())
-                .ok_or_else(|| unknown("workflow", correlation))?;
+                .ok_or_else(|| forgotten_or_unknown(&queries, correlation))?;
             if arguments.json {
                 for event in &events {
                     println!("{}", trace::json(event));
@@ -154,6 +174,22 @@ fn list(events: &[EventRecord], limit: Limit) {
     }
     table.print();
     limit.tell(events.len());
+}
+
+fn known_type(name: &str) -> CommandResult<EventType> {
+    name.parse().map_err(|error| {
+        let known: Vec<&str> = EventType::ALL.iter().map(|known| known.name()).collect();
+        let advice = suggest::instead_of(name, &known);
+        CommandFailure::usage("UsageError", format!("{error}; {advice}"))
+    })
+}
+
+/// Why a workflow has no events.
+fn forgotten_or_unknown(queries: &Queries, workflow: &str) -> CommandFailure {
+    match workflow_named(queries, workflow) {
+        Ok(_) => CommandFailure::failed("Forgotten", report::FORGOTTEN),
+        Err(error) => error,
+    }
 }
 
 fn unknown(what: &str, id: &str) -> CommandFailure {

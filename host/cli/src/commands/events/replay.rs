@@ -2,6 +2,7 @@
 
 use super::rehearsal;
 use crate::arguments::Events;
+use crate::commands::rules::known_rule;
 use crate::commands::state::{opened, store};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::machine;
@@ -11,8 +12,7 @@ use crate::project::Project;
 use crate::worker::Worker;
 use alchemiser_events::CorrelationId;
 use alchemiser_local::{Fate, Replay, Replayed, StateDirectory};
-use alchemiser_rules::{Routes, RuleName, TargetName};
-use alchemiser_suggest as suggest;
+use alchemiser_rules::TargetName;
 use alchemiser_worker::DECLARATIONS;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -38,6 +38,10 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
     let (Some(from), Some(to)) = (from, to) else {
         return rehearsal::rehearse(command, project, json);
     };
+    if to <= from {
+        let message = format!("`--from` is {from}, and not before `--to`, which is {to}");
+        return Err(CommandFailure::usage("UsageError", message));
+    }
     let worker = Worker::gather(project, data)?;
     let replay = Replay {
         name: name
@@ -141,26 +145,20 @@ impl Told {
             "made"
         };
         println!(
-            "{} deliveries {verb}; {} were delivered before.",
-            self.made, self.were_there
+            "{} {} {verb}; {} before.",
+            self.made,
+            if self.made == 1 {
+                "delivery"
+            } else {
+                "deliveries"
+            },
+            if self.were_there == 1 {
+                "1 was delivered".to_owned()
+            } else {
+                format!("{} were delivered", self.were_there)
+            }
         );
     }
-}
-
-fn known_rule(name: &str, routes: &Routes) -> CommandResult<RuleName> {
-    let known: Vec<&str> = routes
-        .rules()
-        .iter()
-        .map(|rule| rule.name.as_str())
-        .collect();
-    RuleName::new(name)
-        .ok()
-        .filter(|name| routes.rule(name).is_some())
-        .ok_or_else(|| {
-            let advice = suggest::instead_of(name, &known);
-            let message = format!("there is no rule `{name}`; {advice}");
-            CommandFailure::usage("UsageError", message)
-        })
 }
 
 /// The targets that send orders or mail.

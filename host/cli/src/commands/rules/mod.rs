@@ -9,8 +9,10 @@ pub use check::findings;
 pub use schedules::on_the_wall;
 
 use crate::arguments::{Arguments, Rules};
-use crate::failure::CommandResult;
+use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
+use alchemiser_rules::{Routes, RuleName};
+use alchemiser_suggest as suggest;
 
 /// Dispatches the subcommands.
 pub fn rules(command: &Rules, arguments: &Arguments) -> CommandResult {
@@ -38,4 +40,21 @@ pub fn rules(command: &Rules, arguments: &Arguments) -> CommandResult {
             Ok(())
         }
     }
+}
+
+/// A rule's name, if there is such a rule.
+pub fn known_rule(name: &str, routes: &Routes) -> CommandResult<RuleName> {
+    let known: Vec<&str> = routes
+        .rules()
+        .iter()
+        .map(|rule| rule.name.as_str())
+        .collect();
+    RuleName::new(name)
+        .ok()
+        .filter(|name| routes.rule(name).is_some())
+        .ok_or_else(|| {
+            let advice = suggest::instead_of(name, &known);
+            let message = format!("there is no rule `{name}`; {advice}");
+            CommandFailure::usage("UsageError", message)
+        })
 }
