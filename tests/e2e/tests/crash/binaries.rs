@@ -3,6 +3,7 @@
 use crate::{DATES, with_plan};
 use alchemiser_fail_points::{Point, RECORD, VARIABLE};
 use e2e::{Alchemiser, State};
+use memchr::memmem;
 
 /// Of these texts, those that are in a file.
 fn found_in(binary: &std::path::Path) -> Vec<&'static str> {
@@ -10,10 +11,7 @@ fn found_in(binary: &std::path::Path) -> Vec<&'static str> {
     let points = Point::ALL.iter().map(|point| point.name());
     let texts = points.chain([VARIABLE, RECORD]);
     texts
-        .filter(|text| {
-            let text = text.as_bytes();
-            content.windows(text.len()).any(|window| window == text)
-        })
+        .filter(|text| memmem::find(&content, text.as_bytes()).is_some())
         .collect()
 }
 
