@@ -21,6 +21,9 @@ pub fn schedules(
 ) -> CommandResult {
     let routes = project.routes()?;
     let records = records(project, state)?;
+    let calendar = Calendar {
+        always_open: project.settings.paper.always_open,
+    };
     let after = after.unwrap_or_else(|| Timestamp::new(jiff::Timestamp::now()));
     if routes.schedules().is_empty() && !json {
         println!("There are no schedules.");
@@ -32,9 +35,9 @@ pub fn schedules(
             .filter(|record| record.expression == schedule.expression.as_str());
         let times = upcoming(schedule, record, after, count);
         if json {
-            println!("{}", object(schedule, record, &times));
+            println!("{}", object(schedule, record, &times, calendar));
         } else {
-            print(schedule, record, &times);
+            print(schedule, record, &times, calendar);
         }
     }
     Ok(())
@@ -73,12 +76,29 @@ fn upcoming(
     times.take(count).collect()
 }
 
-/// Why nothing will be traded at a time, by the exchanges' calendar.
-fn closed(at: Timestamp) -> Option<String> {
-    trading_day(exchange_date(at)).ok()?.closed_at(at)
+/// When the venue trades.
+#[derive(Clone, Copy)]
+struct Calendar {
+    /// Whether it does so at any time; else when the exchanges do.
+    always_open: bool,
 }
 
-fn print(schedule: &Schedule, record: Option<&ScheduleRecord>, times: &[Timestamp]) {
+impl Calendar {
+    /// Why nothing will be traded at a time.
+    fn closed(self, at: Timestamp) -> Option<String> {
+        if self.always_open {
+            return None;
+        }
+        trading_day(exchange_date(at)).ok()?.closed_at(at)
+    }
+}
+
+fn print(
+    schedule: &Schedule,
+    record: Option<&ScheduleRecord>,
+    times: &[Timestamp],
+    calendar: Calendar,
+) {
     let disabled = if schedule.enabled { "" } else { ", disabled" };
     println!(
         "{}: {} in {}{disabled}",
@@ -101,16 +121,22 @@ fn print(schedule: &Schedule, record: Option<&ScheduleRecord>, times: &[Timestam
         println!("  never fires again");
     }
     for &time in times {
-        let closed = closed(time).map_or_else(String::new, |why| format!("  market closed: {why}"));
+        let closed = calendar.closed(time);
+        let closed = closed.map_or_else(String::new, |why| format!("  market closed: {why}"));
         println!("  {}{closed}", on_the_wall(schedule, time));
     }
 }
 
-fn object(schedule: &Schedule, record: Option<&ScheduleRecord>, times: &[Timestamp]) -> Value {
+fn object(
+    schedule: &Schedule,
+    record: Option<&ScheduleRecord>,
+    times: &[Timestamp],
+    calendar: Calendar,
+) -> Value {
     let instant = |at: Timestamp| at.instant().to_string();
     let closed: BTreeMap<String, String> = times
         .iter()
-        .filter_map(|&time| Some((instant(time), closed(time)?)))
+        .filter_map(|&time| Some((instant(time), calendar.closed(time)?)))
         .collect();
     let last = record.and_then(|record| record.last.as_ref()).map(|last| {
         json!({
