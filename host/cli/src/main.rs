@@ -37,6 +37,7 @@ mod worker;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use clap::error::ErrorKind;
 use failure::CommandResult;
 use serde_json::json;
 use std::process::ExitCode;
@@ -65,7 +66,13 @@ fn misused(error: &clap::Error) -> ExitCode {
     // There is nobody left to tell if this fails.
     let _ = error.print();
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let told = error.render().to_string();
+        let told = match error.kind() {
+            // All that is printed then is the help.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                "a subcommand is missing; `--help` lists them".to_owned()
+            }
+            _ => error.render().to_string(),
+        };
         // What follows is how it is used and where to find help.
         let message = told.split("\n\nUsage:").next().unwrap_or(&told);
         let message = message.strip_prefix("error: ").unwrap_or(message);

@@ -368,6 +368,11 @@ fn wrong_usage_is_told_to_scripts_too() {
         );
         assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
     }
+    let bare = project.alchemiser().call(["--json", "rules"]).exits(2);
+    assert_eq!(
+        bare.line()["error"]["message"],
+        "a subcommand is missing; `--help` lists them"
+    );
     let plain = project.alchemiser().call(["rules", "chek"]).exits(2);
     assert_eq!(plain.stdout, "");
     let help = project

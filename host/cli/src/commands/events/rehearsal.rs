@@ -6,6 +6,7 @@ use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::Plugins;
 use crate::output::{Align, Table, grouped, percent};
 use crate::project::Project;
+use crate::report::FORGOTTEN;
 use alchemiser_events::{CorrelationId, Event, PlanItem, Sha256Digest, Symbol, Weight};
 use alchemiser_sandbox::Kind;
 use alchemiser_worker::{Change, Failure, Order, Rehearsal, RehearsalError};
@@ -31,6 +32,9 @@ pub fn rehearse(command: &Events, project: &Project, json: bool) -> CommandResul
         .workflow
         .correlation_id;
     let traced = queries.trace(&workflow).map_err(store)?;
+    if traced.is_empty() {
+        return Err(CommandFailure::failed("Forgotten", FORGOTTEN));
+    }
     let events: Vec<Event> = traced
         .iter()
         .map(|traced| queries.whole(&traced.record.event))
