@@ -6,7 +6,7 @@
 //!
 //! First what a flush to this disk takes, since everything durable is made of
 //! flushes; then the throughput by the number of workers, how long a workflow
-//! of five events takes, and, for each archive size given, what publishing,
+//! of five events takes, and, for archives of several sizes, what publishing,
 //! working and tracing cost with so many events stored.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
@@ -24,12 +24,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::*;
 
+/// Archived events, unless others are asked for.
+const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
+
 const TIME: Duration = Duration::from_secs(4);
 
 fn main() {
-    let sizes: Vec<usize> = std::env::args()
+    let mut sizes: Vec<usize> = std::env::args()
         .filter_map(|size| size.parse().ok())
         .collect();
+    if sizes.is_empty() {
+        sizes = SIZES.to_vec();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .build()
@@ -63,9 +69,7 @@ fn main() {
             );
         }
 
-        if !sizes.is_empty() {
-            println!("\narchived   publish one, ms   trace five, ms   claim, ms   bytes/event");
-        }
+        println!("\narchived   publish one, ms   trace five, ms   claim, ms   bytes/event");
         for size in sizes {
             archived(size).await;
         }

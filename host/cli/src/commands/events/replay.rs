@@ -1,7 +1,7 @@
 //! `alchemiser events replay`
 
 use super::rehearsal;
-use crate::arguments::Events;
+use crate::arguments::{Events, Window};
 use crate::commands::rules::known_rule;
 use crate::commands::state::{opened, store};
 use crate::failure::{CommandFailure, CommandResult};
@@ -38,10 +38,13 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
     let (Some(from), Some(to)) = (from, to) else {
         return rehearsal::rehearse(command, project, json);
     };
-    if to <= from {
-        let message = format!("`--from` is {from}, and not before `--to`, which is {to}");
-        return Err(CommandFailure::usage("UsageError", message));
-    }
+    let window = Window {
+        from: Some(*from),
+        to: Some(*to),
+    };
+    window
+        .ends()
+        .map_err(|error| CommandFailure::usage("UsageError", error))?;
     let worker = Worker::gather(project, data)?;
     let replay = Replay {
         name: name
