@@ -2,7 +2,11 @@
 
 use crate::paths::Folders;
 use crate::{BuildError, PROFILE, StandardLibrary, TARGET, Toolchain};
-use cargo_metadata::{CrateType, Message, Metadata, MetadataCommand, PackageId, Target};
+use cargo_metadata::{
+    CrateType, Dependency, DependencyKind, Message, Metadata, MetadataCommand, Package, PackageId,
+    Target,
+};
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,11 +28,13 @@ struct PluginCrate {
     id: PackageId,
     /// Whether it lies where a project's own plugins lie.
     own: bool,
+    /// Its own folder, and those of the crates beside it that it is made of.
+    folders: Vec<PathBuf>,
 }
 
 impl Builder {
     /// The folder that a project's plugins lie in.
-    const PLUGINS: &'static str = "plugins";
+    pub const PLUGINS: &'static str = "plugins";
 
     /// Finds the toolchain, and the plugin crates of the workspace in a folder.
     ///
@@ -89,6 +95,15 @@ impl Builder {
             .iter()
             .filter(|plugin| plugin.own)
             .map(|plugin| plugin.name.as_str())
+    }
+
+    /// The folders whose files a plugin is made of, as far as they belong to the
+    /// workspace: those of its crate and of the crates that it depends on.
+    ///
+    /// # Errors
+    /// There is no such plugin.
+    pub fn folders(&self, name: &str) -> Result<&[PathBuf], BuildError> {
+        Ok(&self.plugin(name)?.folders)
     }
 
     /// Checks that a crate of the workspace, in whatever folder, makes a module.
@@ -196,10 +211,34 @@ fn crates(metadata: &Metadata) -> Vec<PluginCrate> {
             name: package.name.to_string(),
             id: package.id.clone(),
             own: package.manifest_path.starts_with(&plugins),
+            folders: folders(package, metadata),
         })
         .collect();
     crates.sort_by(|left, right| left.name.cmp(&right.name));
     crates
+}
+
+/// The folders of a package and of what it is built from beside it.
+fn folders(package: &Package, metadata: &Metadata) -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![package.clone()];
+    while let Some(package) = open.pop() {
+        let Some(folder) = package.manifest_path.parent() else {
+            continue;
+        };
+        if !found.insert(folder.as_std_path().to_owned()) {
+            continue;
+        }
+        let built = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
+        for dependency in package.dependencies.iter().filter(built) {
+            let is_it = |other: &&Package| {
+                let folder = other.manifest_path.parent();
+                dependency.path.is_some() && dependency.path.as_deref() == folder
+            };
+            open.extend(metadata.packages.iter().find(is_it).cloned());
+        }
+    }
+    found.into_iter().collect()
 }
 
 fn is_module(target: &Target) -> bool {

@@ -29,8 +29,19 @@ pub struct Arguments {
 pub enum Command {
     /// Run one workflow from start to end
     Run(Run),
-    /// Run workflows when their schedules say, until stopped
+    /// Run workflows when their schedules say, and put changes to work, until
+    /// stopped
     Dev(Dev),
+    /// Say what is missing, and what helps
+    #[command(
+        after_help = "Exit codes: 0 nothing is missing, 1 something is.\n\nExample:\n  alchemiser doctor"
+    )]
+    Doctor {
+        #[command(flatten)]
+        data: Data,
+        #[command(flatten)]
+        state: State,
+    },
     /// Ask strategies for their weights
     Evaluate(Evaluate),
     /// Print the values of an indicator
@@ -86,9 +97,14 @@ pub struct Run {
 #[derive(Args)]
 #[command(
     after_help = "Ctrl-C stops it when what was begun has ended; a second one stops it at once.\n\n\
-                  Example:\n  alchemiser dev --data ~/prices"
+                  What is changed meanwhile is put to work at once: plugin sources, components, strategy\n\
+                  files, the book and the routes. What does not build, or fails its tests, is not.\n\n\
+                  Examples:\n  alchemiser dev --data ~/prices\n  alchemiser dev --once --json"
 )]
 pub struct Dev {
+    /// Build what has changed, do what is due, and end
+    #[arg(long)]
+    pub once: bool,
     #[command(flatten)]
     pub data: Data,
     #[command(flatten)]

@@ -4,6 +4,8 @@ mod build;
 mod inspect;
 mod list;
 
+pub use build::{Built, build_into, failure as build_failure};
+
 use crate::arguments::{self, Arguments};
 use crate::failure::CommandResult;
 use crate::output::{Align, Table};

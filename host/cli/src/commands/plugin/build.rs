@@ -25,29 +25,49 @@ pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
 
     let mut table = table("file");
     for name in names {
-        let component = component(&builder, name)?;
         let file = project.plugin(name);
-        let changed = store(&file, &component.bytes).map_err(|error| {
-            CommandFailure::failed(
-                "BuildError",
-                format!("cannot write {}: {error}", file.display()),
-            )
-        })?;
+        let Built {
+            inspection,
+            changed,
+        } = build_into(&builder, name, &file)?;
         if arguments.json {
-            let mut line = component_json(&file, &component.inspection);
+            let mut line = component_json(&file, &inspection);
             line.insert("plugin".to_owned(), name.into());
             line.insert("changed".to_owned(), changed.into());
             println!("{}", Value::Object(line));
         } else {
             let unchanged = if changed { "" } else { " (unchanged)" };
             let last = format!("{}{unchanged}", file.display());
-            table.row(cells(name, &component.inspection, last));
+            table.row(cells(name, &inspection, last));
         }
     }
     if !arguments.json {
         table.print();
     }
     Ok(())
+}
+
+/// A plugin that was built.
+pub struct Built {
+    /// What it is.
+    pub inspection: Inspection,
+    /// Whether another one lay there before.
+    pub changed: bool,
+}
+
+/// Builds a plugin, and puts its component in its place.
+pub fn build_into(builder: &Builder, name: &str, file: &Path) -> CommandResult<Built> {
+    let Component { bytes, inspection } = component(builder, name)?;
+    let changed = store(file, &bytes).map_err(|error| {
+        CommandFailure::failed(
+            "BuildError",
+            format!("cannot write {}: {error}", file.display()),
+        )
+    })?;
+    Ok(Built {
+        inspection,
+        changed,
+    })
 }
 
 /// A plugin that this host can run.
@@ -97,7 +117,7 @@ fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
 }
 
 /// What the user asked for in vain is wrong usage; what did not work is a failure.
-fn failure(error: BuildError) -> CommandFailure {
+pub fn failure(error: BuildError) -> CommandFailure {
     match error {
         BuildError::UnknownPlugin { .. } => CommandFailure::usage("UnknownPlugin", error),
         BuildError::Project { .. } => CommandFailure::usage("BuildError", error),
