@@ -22,8 +22,21 @@ pub struct Plugins<'a> {
 impl<'a> Plugins<'a> {
     /// Sets up the sandbox; no plugin is loaded.
     pub fn new(project: &'a Project) -> CommandResult<Self> {
+        Self::within(project, project.settings.sandbox.sandbox())
+    }
+
+    /// The same, in a sandbox that counts instructions.
+    pub fn counting_fuel(project: &'a Project) -> CommandResult<Self> {
+        let settings = alchemiser_sandbox::Settings {
+            count_fuel: true,
+            ..project.settings.sandbox.sandbox()
+        };
+        Self::within(project, settings)
+    }
+
+    fn within(project: &'a Project, settings: alchemiser_sandbox::Settings) -> CommandResult<Self> {
         limited_plugins_are_there(project)?;
-        let sandbox = Sandbox::new(project.settings.sandbox.sandbox())
+        let sandbox = Sandbox::new(settings)
             .map_err(|error| CommandFailure::failed("SandboxError", error))?;
         Ok(Self {
             project,
@@ -90,6 +103,19 @@ impl<'a> Plugins<'a> {
         let name = target_name(file)?;
         let entry = alone(name, StrategySource::FILE_PLUGIN, Some(file));
         self.strategy(&entry, Path::new(""))
+    }
+
+    /// A plugin of the project, without parameters, as a strategy that stands in
+    /// no book.
+    pub fn plugin_alone(&mut self, name: &str) -> CommandResult<BookStrategy> {
+        Ok(BookStrategy {
+            entry: alone(target_name(name)?, name, None),
+            plugin: self.named(name)?,
+            request: StrategyRequest {
+                parameters: "{}".to_owned(),
+                files: Vec::new(),
+            },
+        })
     }
 
     /// What a user names on the command line: a strategy of the book, a

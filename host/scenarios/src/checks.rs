@@ -75,10 +75,15 @@ impl Run<'_> {
     /// What cannot be loaded answers the same as of any session.
     fn refused(&mut self, refusal: &Answer) {
         for expectation in &self.task.expect {
-            self.alone.insert(expectation.place.session, refusal.clone());
+            self.alone
+                .insert(expectation.place.session, refusal.clone());
         }
         if self.task.expect.is_empty() {
-            self.find(FindingKind::Defect, None, format!("cannot be loaded: {}", told(refusal)));
+            self.find(
+                FindingKind::Defect,
+                None,
+                format!("cannot be loaded: {}", told(refusal)),
+            );
         }
         self.compare();
     }
@@ -94,8 +99,10 @@ impl Run<'_> {
                 Ok(instance) => instance,
                 Err(refusal) => {
                     let place = self.place(session);
-                    let message =
-                        format!("loaded once, and not again with the same parameters: {}", told(&refusal));
+                    let message = format!(
+                        "loaded once, and not again with the same parameters: {}",
+                        told(&refusal)
+                    );
                     self.find(FindingKind::EarlierCalls, place, message);
                     return false;
                 }
@@ -131,7 +138,9 @@ impl Run<'_> {
         for (earlier, session) in sessions.into_iter().enumerate() {
             let answer = self.ask(instance.as_mut(), session);
             let is_defect = matches!(answer, Answer::Defect { .. });
-            if is_defect && !self.is_expected(session, &answer) && !self.alone.contains_key(&session)
+            if is_defect
+                && !self.is_expected(session, &answer)
+                && !self.alone.contains_key(&session)
             {
                 // Alone it may do what it likes in a row; find out.
                 let alone = self.fresh(&Arc::clone(&self.task.market), session);
@@ -215,29 +224,11 @@ impl Run<'_> {
 
     /// Compares what fresh instances answered with what was expected.
     fn compare(&mut self) {
-        let task = self.task;
-        for expectation in &task.expect {
-            let Some(answer) = self.alone.get(&expectation.place.session) else {
-                continue;
-            };
-            let Some(finding) = difference(expectation, answer, self.tolerance) else {
-                continue;
-            };
-            self.report.findings.push(finding);
-            let new = match answer {
-                Answer::Weights(weights) => NewAnswer::Weights(weights.clone()),
-                Answer::Error(detail) | Answer::Defect { detail, .. } => {
-                    NewAnswer::error(detail)
-                }
-            };
-            // A crash is never what a scenario is meant to expect.
-            if !matches!(answer, Answer::Defect { .. }) {
-                self.report.changes.push(Change::Answer {
-                    expect: expectation.index,
-                    answer: new,
-                });
-            }
-        }
+        let findings = self.task.expect.iter().filter_map(|expectation| {
+            let answer = self.alone.get(&expectation.place.session)?;
+            difference(expectation, answer, self.tolerance)
+        });
+        self.report.findings.extend(findings);
     }
 
     fn defect(&mut self, session: Session, answer: &Answer) {
@@ -258,12 +249,15 @@ impl Run<'_> {
             place,
             message,
             differences: Vec::new(),
+            change: None,
         });
     }
 
     fn expected(&self) -> BTreeSet<Session> {
         let expect = self.task.expect.iter();
-        expect.map(|expectation| expectation.place.session).collect()
+        expect
+            .map(|expectation| expectation.place.session)
+            .collect()
     }
 
     fn is_expected(&self, session: Session, answer: &Answer) -> bool {
@@ -298,6 +292,7 @@ fn difference(expectation: &Expectation, answer: &Answer, tolerance: Decimal) ->
             place: Some(expectation.place),
             message,
             differences,
+            change: change(expectation, answer),
         })
     };
     let wrong = |message| finding(FindingKind::Expectation, message, Vec::new());
@@ -327,6 +322,19 @@ fn difference(expectation: &Expectation, answer: &Answer, tolerance: Decimal) ->
             finding(FindingKind::Expectation, message, differences)
         }
     }
+}
+
+/// What makes an expectation hold. A crash is never what one is meant to expect.
+fn change(expectation: &Expectation, answer: &Answer) -> Option<Change> {
+    let answer = match answer {
+        Answer::Weights(weights) => NewAnswer::Weights(weights.clone()),
+        Answer::Error(detail) => NewAnswer::error(detail),
+        Answer::Defect { .. } => return None,
+    };
+    Some(Change::Answer {
+        expect: expectation.index,
+        answer,
+    })
 }
 
 fn count(market: &Market) -> u32 {

@@ -303,7 +303,9 @@ impl Read<'_, '_> {
             Some(tolerance) => self.tolerance(tolerance),
             None => Some(usual_tolerance()),
         };
-        let budget = table.get("budget").map_or_else(Budget::default, |value| self.budget(value));
+        let budget = table
+            .get("budget")
+            .map_or_else(Budget::default, |value| self.budget(value));
         let expect = table.get("expect").map_or(&[][..], |value| {
             let wanted = "tables, each under `[[scenario.expect]]`";
             self.reader.array("expect", value, wanted)
@@ -359,9 +361,10 @@ impl Read<'_, '_> {
                 let seconds = seconds.to_string().parse().ok()?;
                 Duration::try_from_secs_f64(seconds).ok()
             });
-        let fuel = table
-            .get("fuel")
-            .and_then(|value| self.reader.integer("budget.fuel", value, 1..i64::MAX as u64));
+        let fuel = table.get("fuel").and_then(|value| {
+            self.reader
+                .integer("budget.fuel", value, 1..i64::MAX as u64)
+        });
         Budget { time, fuel }
     }
 
@@ -383,7 +386,9 @@ impl Read<'_, '_> {
                 None
             }
         };
-        let files = table.get("files").map_or_else(Vec::new, |value| self.files(value));
+        let files = table
+            .get("files")
+            .map_or_else(Vec::new, |value| self.files(value));
         let expect: Vec<Option<Expectation>> = expect
             .iter()
             .enumerate()
@@ -467,7 +472,10 @@ impl Read<'_, '_> {
                 let date = self.reader.date("date", value)?;
                 calendar
                     .session(date)
-                    .map_err(|error| self.reader.mistake(value.span(), format!("`date`: {error}")))
+                    .map_err(|error| {
+                        self.reader
+                            .mistake(value.span(), format!("`date`: {error}"))
+                    })
                     .ok()?
             }
             (None, None) => calendar.last()?,
@@ -477,14 +485,16 @@ impl Read<'_, '_> {
     }
 
     fn weights(&mut self, value: &Value<'_>) -> Option<BTreeMap<Symbol, Weight>> {
-        self.reader.by_symbol("weights", value, |reader, key, value| {
-            reader.amount(key, value, Weight::new)
-        })
+        self.reader
+            .by_symbol("weights", value, |reader, key, value| {
+                reader.amount(key, value, Weight::new)
+            })
     }
 
     fn error(&mut self, value: &Value<'_>) -> Option<ExpectedError> {
         let table = self.reader.table("error", value)?;
-        self.reader.known_keys(table, &["class", "symbol", "message"]);
+        self.reader
+            .known_keys(table, &["class", "symbol", "message"]);
         let mut text = |key: &str| {
             let value = table.get(key)?;
             self.reader.string(key, value).map(str::to_owned)

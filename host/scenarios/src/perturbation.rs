@@ -1,6 +1,6 @@
 //! Markets that are alike up to a session, and differ after it.
 
-use crate::generator::{Noise, cents};
+use crate::generator::{Noise, price};
 use crate::prices::weekdays;
 use alchemiser_events::{SessionDate, Symbol};
 use alchemiser_market::{Bar, Instrument, Market, Session};
@@ -76,7 +76,9 @@ impl Bars {
             .iter()
             .map(|(symbol, bars)| (symbol.clone(), other(symbol, bars, after, future, &further)))
             .collect();
-        Market::new(&bars, self.instruments.clone()).map(Arc::new).ok()
+        Market::new(&bars, self.instruments.clone())
+            .map(Arc::new)
+            .ok()
     }
 
     fn last(&self) -> Option<SessionDate> {
@@ -106,9 +108,9 @@ fn other(
     for (date, close) in dated.chain(further) {
         let close = match future {
             Future::Mirrored => pivot * pivot / close * 1.01,
-            Future::Noise | Future::CutOff => close * (0.5 + noise.next()),
+            Future::Noise | Future::CutOff => close * (0.5 + noise.uniform()),
         };
-        other.extend(cents(close).map(|close| Bar { date, close }));
+        other.extend(price(close).map(|close| Bar { date, close }));
     }
     other
 }
@@ -131,7 +133,10 @@ mod tests {
                 .collect()
         };
         let bars = BTreeMap::from([
-            (Symbol::parse("UP").unwrap(), series([100, 0, 102, 103, 104, 105])),
+            (
+                Symbol::parse("UP").unwrap(),
+                series([100, 0, 102, 103, 104, 105]),
+            ),
             (Symbol::parse("LATE").unwrap(), series([0, 0, 0, 0, 50, 51])),
         ]);
         Market::new(&bars, BTreeMap::new()).unwrap()
@@ -148,7 +153,9 @@ mod tests {
                 for symbol in market.symbols() {
                     for earlier in (0..=session).map(Session) {
                         let price = |market: &Market| {
-                            market.history(symbol).map(|history| history.price_on(earlier))
+                            market
+                                .history(symbol)
+                                .map(|history| history.price_on(earlier))
                         };
                         assert_eq!(price(&other), price(&market), "{symbol} {future:?}");
                     }

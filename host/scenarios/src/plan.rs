@@ -114,9 +114,9 @@ fn amounts<T>(
     new: fn(Decimal) -> Result<T, alchemiser_events::AmountError>,
 ) -> Option<BTreeMap<Symbol, T>> {
     match table.get(key) {
-        Some(value) => {
-            reader.by_symbol(key, value, |reader, key, value| reader.amount(key, value, new))
-        }
+        Some(value) => reader.by_symbol(key, value, |reader, key, value| {
+            reader.amount(key, value, new)
+        }),
         None => Some(BTreeMap::new()),
     }
 }
@@ -209,7 +209,10 @@ pub(crate) fn expected_item(
             if action.is_none() {
                 let names = ACTIONS.map(|(name, _)| name);
                 let advice = alchemiser_suggest::instead_of(text, &names);
-                reader.mistake(value.span(), format!("there is no action `{text}`; {advice}"));
+                reader.mistake(
+                    value.span(),
+                    format!("there is no action `{text}`; {advice}"),
+                );
             }
             Some(action?.1)
         }
@@ -250,18 +253,19 @@ pub fn run_plan(plugin: &Plugin, task: &PlanTask, tolerance: Decimal, budget: &B
         _ => false,
     };
     if !alike {
-        let message = "asked twice it makes two plans; a plan may depend on nothing but its request";
-        report.findings.push(finding(
-            FindingKind::EarlierCalls,
-            None,
-            message.to_owned(),
-        ));
+        let message =
+            "asked twice it makes two plans; a plan may depend on nothing but its request";
+        report
+            .findings
+            .push(finding(FindingKind::EarlierCalls, None, message.to_owned()));
     }
     match (&first, &task.error) {
         (Ok(plan), None) => items(&mut report, plan, task, tolerance),
         (Ok(_), Some((line, expected))) => {
             let message = format!("expected {expected}; there is a plan");
-            report.findings.push(finding(FindingKind::Expectation, Some(*line), message));
+            report
+                .findings
+                .push(finding(FindingKind::Expectation, Some(*line), message));
         }
         (Err(error), expected) => refused(&mut report, error, expected.as_ref()),
     }
@@ -276,6 +280,7 @@ fn finding(kind: FindingKind, line: Option<usize>, message: String) -> Finding {
         place: None,
         message,
         differences: Vec::new(),
+        change: None,
     }
 }
 
@@ -296,7 +301,10 @@ fn refused(report: &mut Report, error: &CallError, expected: Option<&(usize, Exp
     } else {
         format!("; {advice}")
     };
-    let message = format!("expected {wanted}; it is {} ({}){advice}", detail.class, detail.message);
+    let message = format!(
+        "expected {wanted}; it is {} ({}){advice}",
+        detail.class, detail.message
+    );
     report.findings.push(finding(kind, line, message));
 }
 
@@ -314,10 +322,10 @@ fn items(report: &mut Report, plan: &Plan, task: &PlanTask, tolerance: Decimal) 
                 if differences.is_empty() && !is_empty {
                     continue;
                 }
-                report.changes.push(Change::Answer {
+                let change = Change::Answer {
                     expect: expected.index,
                     answer: NewAnswer::Item(written(item, expected)),
-                });
+                };
                 let (kind, message) = if is_empty {
                     let message = format!("nothing is expected of {}", expected.symbol);
                     (FindingKind::Unfilled, message)
@@ -327,13 +335,16 @@ fn items(report: &mut Report, plan: &Plan, task: &PlanTask, tolerance: Decimal) 
                 };
                 report.findings.push(Finding {
                     differences,
+                    change: Some(change),
                     ..finding(kind, Some(expected.line), message)
                 });
             }
             None => {
                 let message = format!("the plan has no item for {}", expected.symbol);
                 let line = Some(expected.line);
-                report.findings.push(finding(FindingKind::Expectation, line, message));
+                report
+                    .findings
+                    .push(finding(FindingKind::Expectation, line, message));
             }
         }
     }
@@ -348,9 +359,11 @@ fn items(report: &mut Report, plan: &Plan, task: &PlanTask, tolerance: Decimal) 
             item.symbol,
             item.target_quantity
         );
-        report.findings.push(finding(FindingKind::Expectation, None, message));
-        report.changes.push(Change::Append {
-            item: written_new(item),
+        report.findings.push(Finding {
+            change: Some(Change::Append {
+                item: written_new(item),
+            }),
+            ..finding(FindingKind::Expectation, None, message)
         });
     }
 }
@@ -372,7 +385,11 @@ fn item_differences(
         .action
         .and_then(|action| words("action", name(action), name(item.action)));
     let close = expected.close_position.and_then(|close| {
-        words("close_position", close.to_string(), item.close_position.to_string())
+        words(
+            "close_position",
+            close.to_string(),
+            item.close_position.to_string(),
+        )
     });
     let numbers = numbers(item).into_iter().filter_map(|(name, got)| {
         let expected = *expected.numbers.get(name)?;
@@ -420,6 +437,8 @@ fn written_new(item: &PlannedItem) -> Vec<(&'static str, String)> {
 
 fn over_budget(report: &mut Report, budget: &Budget) {
     for message in report.cost.over(budget) {
-        report.findings.push(finding(FindingKind::Budget, None, message));
+        report
+            .findings
+            .push(finding(FindingKind::Budget, None, message));
     }
 }

@@ -4,8 +4,8 @@ use crate::generator::random_walk;
 use crate::reader::{Reader, Value};
 use alchemiser_events::{Price, SessionDate, Symbol};
 use alchemiser_market::{Bar, CsvSource, Market};
+use jiff::ToSpan as _;
 use jiff::civil::{Weekday, date};
-use jiff::{Span, ToSpan as _};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,8 +38,7 @@ impl Markets {
     }
 }
 
-/// The first session of prices that bring no dates, as in the SDK's tests: a
-/// Monday.
+/// The first session of prices that bring no dates, as in the SDK's tests.
 const FIRST: jiff::civil::Date = date(2018, 1, 1);
 
 /// The most sessions that are generated.
@@ -64,7 +63,10 @@ pub(crate) fn read(
             .map_err(|error| reader.mistake(prices.span(), format!("`prices`: {error}")))
             .ok();
     }
-    let first_date = first.map_or(Some(FIRST), |first| first_date(reader, first));
+    let first_date = match first {
+        Some(first) => reader.date("first_date", first).map(SessionDate::date),
+        None => Some(FIRST),
+    };
     if !prices.get_ref().is_table() {
         let message = "`prices` are closes by symbol such as `{ SPY = [100, 101] }`, the path of a \
                        CSV file or of a folder, or `{ generate = { … } }`";
@@ -79,16 +81,6 @@ pub(crate) fn read(
     market(&closes, first_date?)
         .map_err(|message| reader.mistake(prices.span(), message))
         .ok()
-}
-
-fn first_date(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<jiff::civil::Date> {
-    let first = reader.date("first_date", value)?.date();
-    if matches!(first.weekday(), Weekday::Saturday | Weekday::Sunday) {
-        let message = format!("`first_date`: {first} is on a weekend; sessions are on weekdays");
-        reader.mistake(value.span(), message);
-        return None;
-    }
-    Some(first)
 }
 
 /// For each symbol a close for each session, or none.
@@ -128,9 +120,8 @@ fn literal(reader: &mut Reader<'_>, prices: &Value<'_>) -> Option<Closes> {
         }
     }
     for session in 0..longest {
-        let is_bar = |(closes, _): &(Vec<Option<Price>>, _)| {
-            closes.get(session).is_none_or(Option::is_some)
-        };
+        let is_bar =
+            |(closes, _): &(Vec<Option<Price>>, _)| closes.get(session).is_none_or(Option::is_some);
         if !closes.values().any(is_bar) {
             let message = format!("no symbol has a close in session {session}; leave it out");
             reader.mistake(prices.span(), message);
@@ -193,10 +184,12 @@ fn market(closes: &Closes, first: jiff::civil::Date) -> Result<Arc<Market>, Stri
     let bars = closes
         .iter()
         .map(|(symbol, closes)| {
-            let bars = dates
-                .iter()
-                .zip(closes)
-                .filter_map(|(&date, &close)| Some(Bar { date, close: close? }));
+            let bars = dates.iter().zip(closes).filter_map(|(&date, &close)| {
+                Some(Bar {
+                    date,
+                    close: close?,
+                })
+            });
             (symbol.clone(), bars.collect())
         })
         .collect();
@@ -207,7 +200,7 @@ fn market(closes: &Closes, first: jiff::civil::Date) -> Result<Arc<Market>, Stri
 
 /// The weekdays from a date, that included.
 pub(crate) fn weekdays(first: jiff::civil::Date) -> impl Iterator<Item = SessionDate> {
-    std::iter::successors(Some(first), |date| date.checked_add(Span::from(1.day())).ok())
+    std::iter::successors(Some(first), |date| date.checked_add(1.day()).ok())
         .filter(|date| !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday))
         .map(SessionDate::new)
 }

@@ -16,8 +16,6 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What it took.
     pub cost: Cost,
-    /// What would make the expectations hold.
-    pub changes: Vec<Change>,
 }
 
 impl Report {
@@ -41,6 +39,9 @@ pub struct Finding {
     pub message: String,
     /// Where what was expected and what there is differ.
     pub differences: Vec<Difference>,
+    /// What would make the file expect what there is, where that is all that
+    /// is wrong.
+    pub change: Option<Change>,
 }
 
 /// What is wrong.
@@ -103,9 +104,12 @@ impl Cost {
                 milliseconds(limit)
             )
         });
-        let fuel = self.fuel.zip(budget.fuel).filter(|(used, limit)| used > limit);
-        let fuel =
-            fuel.map(|(used, limit)| format!("a call burnt {used} fuel, and the budget is {limit}"));
+        let fuel = self
+            .fuel
+            .zip(budget.fuel)
+            .filter(|(used, limit)| used > limit);
+        let fuel = fuel
+            .map(|(used, limit)| format!("a call burnt {used} fuel, and the budget is {limit}"));
         time.into_iter().chain(fuel).collect()
     }
 }

@@ -89,7 +89,8 @@ fn told(error: &CallError) -> String {
 /// What to do about a failed call.
 fn advice(error: &CallError, failure: &Failure) -> String {
     let plugin = &error.plugin.plugin;
-    let allow = |setting: &str| format!("`{setting}` under `[sandbox.plugin.{plugin}]` in alchemiser.toml");
+    let allow =
+        |setting: &str| format!("`{setting}` under `[sandbox.plugin.{plugin}]` in alchemiser.toml");
     match failure {
         Failure::Limit(Limit::Time { .. }) => {
             format!("do less in a call, or allow more with {}", allow("time_ms"))
@@ -98,7 +99,10 @@ fn advice(error: &CallError, failure: &Failure) -> String {
             format!("keep less, or allow more with {}", allow("memory_mib"))
         }
         Failure::Limit(Limit::Output { .. }) => {
-            format!("hand over less, or allow more with {}", allow("output_bytes"))
+            format!(
+                "hand over less, or allow more with {}",
+                allow("output_bytes")
+            )
         }
         Failure::Limit(Limit::Log { .. }) => {
             format!("log less, or allow more with {}", allow("log_lines"))

@@ -102,7 +102,11 @@ fn write(expectation: &mut dyn TableLike, answer: &NewAnswer) {
             let class = ("class", Value::from(class.as_str()));
             let symbol = symbol.as_ref();
             let symbol = symbol.map(|symbol| ("symbol", Value::from(symbol.as_str())));
-            put(expectation, "error", inline([class].into_iter().chain(symbol)));
+            put(
+                expectation,
+                "error",
+                inline([class].into_iter().chain(symbol)),
+            );
         }
         NewAnswer::Item(fields) => {
             for (name, text) in fields {

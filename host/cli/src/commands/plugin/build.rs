@@ -51,14 +51,14 @@ pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
 }
 
 /// A plugin that this host can run.
-struct Component {
-    bytes: Vec<u8>,
+pub(super) struct Component {
+    pub(super) bytes: Vec<u8>,
     inspection: Inspection,
 }
 
 /// Compiles a plugin and makes sure that the sandbox will take it, so that a
 /// component that it refuses is never put where plugins lie.
-fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
+pub(super) fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
     let refused = |reason: String| {
         CommandFailure::failed(
             "BuildError",
@@ -77,7 +77,7 @@ fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
 /// Puts a file in its place at once, so that nobody ever reads half of it; says
 /// whether it was another before. An equal file is left alone: whoever watches
 /// the folder would load it again for nothing.
-fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
+pub(super) fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     if std::fs::read(file).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
@@ -97,7 +97,7 @@ fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
 }
 
 /// What the user asked for in vain is wrong usage; what did not work is a failure.
-fn failure(error: BuildError) -> CommandFailure {
+pub(super) fn failure(error: BuildError) -> CommandFailure {
     match error {
         BuildError::UnknownPlugin { .. } => CommandFailure::usage("UnknownPlugin", error),
         BuildError::Project { .. } => CommandFailure::usage("BuildError", error),
