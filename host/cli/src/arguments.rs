@@ -502,6 +502,13 @@ pub struct PluginTest {
     pub junit: Option<PathBuf>,
 }
 
+impl PluginTest {
+    /// Whether all that is tested are components, which need no project.
+    pub fn is_about_components(&self) -> bool {
+        !self.names.is_empty() && self.names.iter().all(|name| name.ends_with(".wasm"))
+    }
+}
+
 #[derive(Subcommand)]
 pub enum Plugin {
     /// Build the project's plugins as WebAssembly components

@@ -363,7 +363,7 @@ impl Read<'_, '_> {
             });
         let fuel = table.get("fuel").and_then(|value| {
             self.reader
-                .integer("budget.fuel", value, 1..i64::MAX as u64)
+                .integer("budget.fuel", value, 1..1_000_000_000_000)
         });
         Budget { time, fuel }
     }

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_walk_is_that_of_the_sdk() {
         let closes: Vec<String> = walk(7, "SPY", 3).iter().map(Price::to_string).collect();
-        assert_eq!(closes, ["100", "99.8464", "100.2373"]);
+        assert_eq!(closes, ["100", "101.568", "100.1237"]);
     }
 
     #[test]

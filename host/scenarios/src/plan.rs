@@ -327,7 +327,10 @@ fn items(report: &mut Report, plan: &Plan, task: &PlanTask, tolerance: Decimal) 
                     answer: NewAnswer::Item(written(item, expected)),
                 };
                 let (kind, message) = if is_empty {
-                    let message = format!("nothing is expected of {}", expected.symbol);
+                    let message = format!(
+                        "nothing is expected of {}; `--update` writes down what is planned",
+                        expected.symbol
+                    );
                     (FindingKind::Unfilled, message)
                 } else {
                     let message = format!("the plan for {} is another", expected.symbol);

@@ -144,7 +144,7 @@ fn generated(
     let table = reader.table("generate", generate)?;
     reader.known_keys(table, &["seed", "sessions", "symbols"]);
     let seed = match table.get("seed") {
-        Some(value) => reader.integer("seed", value, 0..i64::MAX as u64)?,
+        Some(value) => reader.integer("seed", value, 0..1 << 63)?,
         None => 0,
     };
     let (Some(sessions), Some(symbols)) = (table.get("sessions"), table.get("symbols")) else {

@@ -56,11 +56,12 @@ impl<'text> Reader<'text> {
     }
 
     fn wrong_type(&mut self, key: &str, value: &Value<'_>, wanted: &str) {
-        let found = value.get_ref().type_str();
-        self.mistake(
-            value.span(),
-            format!("`{key}` is {wanted}, and this is a {found}"),
-        );
+        let found = match value.get_ref().type_str() {
+            found @ ("integer" | "array") => format!("an {found}"),
+            found => format!("a {found}"),
+        };
+        let message = format!("`{key}` is {wanted}, and this is {found}");
+        self.mistake(value.span(), message);
     }
 
     /// Notes the keys that a table must not have.

@@ -14,8 +14,8 @@ use crate::project::Project;
 use alchemiser_builder::Builder;
 use alchemiser_sandbox::{Kind, Plugin};
 use alchemiser_scenarios::{
-    Change, Finding, Markets, Report, Scenario, ScenarioFile, StrategyTask, Task, run_plan,
-    run_strategy, update,
+    Change, Markets, Report, Scenario, ScenarioFile, StrategyTask, Task, run_plan, run_strategy,
+    update,
 };
 use alchemiser_worker::{BookStrategy, StrategySource};
 use std::collections::BTreeSet;
@@ -26,7 +26,11 @@ use targets::{Subject, Target};
 
 /// Runs the scenarios of what the command names.
 pub(super) fn test(command: &PluginTest, arguments: &Arguments) -> CommandResult {
-    let project = Project::open(arguments)?;
+    let project = if command.is_about_components() {
+        Project::open_or_here(arguments)?
+    } else {
+        Project::open(arguments)?
+    };
     let targets = targets::targets(command, &project)?;
     let files = read(&targets, arguments.json)?;
     if !command.no_build {
@@ -39,12 +43,8 @@ pub(super) fn test(command: &PluginTest, arguments: &Arguments) -> CommandResult
         .map(|(target, files)| Suite::new(target.subject, files, &mut plugins))
         .collect::<CommandResult<_>>()?;
 
-    let mut results = run(&suites, arguments.json);
-    if command.update {
-        for suite in &suites {
-            store_updates(suite, &mut results)?;
-        }
-    }
+    let results = run(&suites, command.update, arguments.json);
+    store_changes(&results)?;
     if let Some(file) = &command.junit {
         junit::write(file, &results)?;
     }
@@ -195,18 +195,42 @@ struct TestResult<'a> {
     file: &'a ScenarioFile,
     scenario: &'a Scenario,
     report: Report,
-    /// Expectations that were written anew.
-    updated: usize,
+    /// What is to be written into the file.
+    changes: Vec<Change>,
 }
 
-impl TestResult<'_> {
+impl<'a> TestResult<'a> {
+    /// With `update`, what the file can be made to expect is no failure.
+    fn new(suite: &'a Suite, file: &'a ScenarioFile, scenario: &'a Scenario, update: bool) -> Self {
+        let mut report = suite.run(scenario);
+        let mut changes = Vec::new();
+        if update {
+            report
+                .findings
+                .retain_mut(|finding| match finding.change.take() {
+                    Some(change) => {
+                        changes.push(change);
+                        false
+                    }
+                    None => true,
+                });
+        }
+        Self {
+            suite,
+            file,
+            scenario,
+            report,
+            changes,
+        }
+    }
+
     fn passed(&self) -> bool {
         self.report.passed()
     }
 }
 
 /// Runs all scenarios side by side, and prints what comes of each in their order.
-fn run<'a>(suites: &'a [Suite], json: bool) -> Vec<TestResult<'a>> {
+fn run<'a>(suites: &'a [Suite], update: bool, json: bool) -> Vec<TestResult<'a>> {
     let mut jobs = Vec::new();
     for suite in suites {
         let scenarios = suite
@@ -231,13 +255,7 @@ fn run<'a>(suites: &'a [Suite], json: bool) -> Vec<TestResult<'a>> {
         jobs,
         workers,
         |(place, is_first, suite, file, scenario), write| {
-            let result = TestResult {
-                suite,
-                file,
-                scenario,
-                report: suite.run(scenario),
-                updated: 0,
-            };
+            let result = TestResult::new(suite, file, scenario, update);
             write(form.text(&result, is_first));
             progress.step();
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
@@ -251,33 +269,26 @@ fn run<'a>(suites: &'a [Suite], json: bool) -> Vec<TestResult<'a>> {
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Writes what was answered into the files of a suite. What is then expected is
-/// no failure any more.
-fn store_updates(suite: &Suite, results: &mut [TestResult<'_>]) -> CommandResult {
-    for file in &suite.files {
-        let mut changes: Vec<(usize, Change)> = Vec::new();
-        for result in results.iter_mut() {
-            if !std::ptr::eq(result.file, file) {
-                continue;
-            }
-            let findings = std::mem::take(&mut result.report.findings);
-            let (settled, left): (Vec<Finding>, Vec<Finding>) = findings
-                .into_iter()
-                .partition(|finding| finding.change.is_some());
-            result.updated = settled.len();
-            result.report.findings = left;
+/// Writes what was answered into the files.
+fn store_changes(results: &[TestResult<'_>]) -> CommandResult {
+    for of_file in results.chunk_by(|left, right| std::ptr::eq(left.file, right.file)) {
+        let changes = of_file.iter().flat_map(|result| {
             let index = result.scenario.index;
-            let new = settled.into_iter().filter_map(|finding| finding.change);
-            changes.extend(new.map(|change| (index, change)));
-        }
-        if changes.is_empty() {
+            result
+                .changes
+                .iter()
+                .map(move |change| (index, change.clone()))
+        });
+        let changes: Vec<(usize, Change)> = changes.collect();
+        let Some(first) = of_file.first().filter(|_| !changes.is_empty()) else {
             continue;
-        }
-        let wrong = |message: String| CommandFailure::failed("UpdateError", message);
-        let path = file.path.display();
-        let text =
-            update(&file.text, &changes).map_err(|error| wrong(format!("{path}: {error}")))?;
-        replace(&file.path, &text).map_err(|error| wrong(format!("{path}: {error}")))?;
+        };
+        let ScenarioFile { path, text, .. } = first.file;
+        let wrong = |error: &dyn std::fmt::Display| {
+            CommandFailure::failed("UpdateError", format!("{}: {error}", path.display()))
+        };
+        let text = update(text, &changes).map_err(|error| wrong(&error))?;
+        replace(path, &text).map_err(|error| wrong(&error))?;
     }
     Ok(())
 }

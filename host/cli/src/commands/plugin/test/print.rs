@@ -30,14 +30,18 @@ impl Form {
         if is_first {
             let _ = writeln!(text, "{}", result.suite.subject.name());
         }
-        let verdict = if result.passed() { "passed" } else { "FAILED" };
+        let verdict = match (result.passed(), result.changes.is_empty()) {
+            (false, _) => "FAILED",
+            (true, false) => "updated",
+            (true, true) => "passed",
+        };
         let name = console::pad_str(
             &result.scenario.name,
             self.width,
             console::Alignment::Left,
             None,
         );
-        let _ = writeln!(text, "  {verdict}  {name}{}", cost(result));
+        let _ = writeln!(text, "  {verdict:<7}  {name}{}", cost(result));
         for finding in &result.report.findings {
             text.push_str(&told(result, finding));
         }
@@ -98,7 +102,7 @@ fn table(result: &TestResult<'_>, differences: &[Difference]) -> String {
 pub(super) fn summary(results: &[TestResult<'_>]) -> String {
     let passed = results.iter().filter(|result| result.passed()).count();
     let failed = results.len() - passed;
-    let updated: usize = results.iter().map(|result| result.updated).sum();
+    let updated: usize = results.iter().map(|result| result.changes.len()).sum();
     let mut text = String::new();
     if updated > 0 {
         let _ = writeln!(text, "{} written anew", counted(updated, "expectation"));
@@ -128,6 +132,7 @@ fn object(result: &TestResult<'_>) -> Value {
         "line": result.scenario.line,
         "scenario": result.scenario.name,
         "passed": result.passed(),
+        "updated": result.changes.len(),
         "calls": cost.calls,
         "time_ms": cost.time.as_secs_f64() * 1e3,
         "fuel": cost.fuel,
