@@ -484,8 +484,8 @@ pub enum Workflow {
 /// What is tested, and how.
 #[derive(Args)]
 pub struct PluginTest {
-    /// Plugins of the project, strategies of the book, `.clj` or `.wasm` files
-    /// [default: all that have scenarios]
+    /// Plugins of the project, strategies of the book, `.clj` or `.wasm` files,
+    /// folders of crates [default: all that have scenarios]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// Scenarios elsewhere than in `tests` beside the source: a file, or a folder
@@ -500,13 +500,6 @@ pub struct PluginTest {
     /// Write a JUnit report as well
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-}
-
-impl PluginTest {
-    /// Whether all that is tested are components, which need no project.
-    pub fn is_about_components(&self) -> bool {
-        !self.names.is_empty() && self.names.iter().all(|name| name.ends_with(".wasm"))
-    }
 }
 
 #[derive(Subcommand)]

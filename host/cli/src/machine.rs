@@ -108,14 +108,14 @@ impl<'a> Plugins<'a> {
     /// A plugin of the project, without parameters, as a strategy that stands in
     /// no book.
     pub fn plugin_alone(&mut self, name: &str) -> CommandResult<BookStrategy> {
-        Ok(BookStrategy {
-            entry: alone(target_name(name)?, name, None),
-            plugin: self.named(name)?,
-            request: StrategyRequest {
-                parameters: "{}".to_owned(),
-                files: Vec::new(),
-            },
-        })
+        let plugin = self.named(name)?;
+        Ok(without_parameters(target_name(name)?, plugin))
+    }
+
+    /// The same of the plugin in a file.
+    pub fn component_alone(&mut self, name: &str, file: &Path) -> CommandResult<BookStrategy> {
+        let plugin = self.file(name, file)?;
+        Ok(without_parameters(target_name(name)?, plugin))
     }
 
     /// What a user names on the command line: a strategy of the book, a
@@ -134,14 +134,7 @@ impl<'a> Plugins<'a> {
                 let stem = path
                     .file_stem()
                     .map_or(target.into(), |stem| stem.to_string_lossy());
-                Ok(BookStrategy {
-                    entry: alone(name, &stem, None),
-                    plugin: self.file(&stem, path)?,
-                    request: StrategyRequest {
-                        parameters: "{}".to_owned(),
-                        files: Vec::new(),
-                    },
-                })
+                Ok(without_parameters(name, self.file(&stem, path)?))
             }
             _ => {
                 let book = self.project.book()?;
@@ -157,6 +150,18 @@ impl<'a> Plugins<'a> {
 fn target_name(target: &str) -> CommandResult<StrategyName> {
     StrategyName::parse(target)
         .ok_or_else(|| CommandFailure::usage("UnknownStrategy", "the target is empty"))
+}
+
+/// A plugin as a strategy that stands in no book.
+fn without_parameters(name: StrategyName, plugin: Plugin) -> BookStrategy {
+    BookStrategy {
+        entry: alone(name, plugin.name(), None),
+        request: StrategyRequest {
+            parameters: "{}".to_owned(),
+            files: Vec::new(),
+        },
+        plugin,
+    }
 }
 
 /// A book's entry for what stands in no book.

@@ -56,6 +56,11 @@ impl Project {
         Ok(Self { root, settings })
     }
 
+    /// Whether there is one.
+    pub fn is_one(&self) -> bool {
+        self.root.join(Self::MARK).is_file()
+    }
+
     /// The project's folder.
     pub fn root(&self) -> &Path {
         &self.root

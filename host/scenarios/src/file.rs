@@ -474,7 +474,7 @@ impl Read<'_, '_> {
                     .session(date)
                     .map_err(|error| {
                         self.reader
-                            .mistake(value.span(), format!("`date`: {error}"))
+                            .mistake(value.span(), format!("`date`: {error}"));
                     })
                     .ok()?
             }

@@ -270,6 +270,46 @@ fn bad_files_and_wrong_usage() {
     assert_text!("refused", texts.join("\n"));
 }
 
+#[test]
+fn plans_are_compared_and_can_be_written_down() {
+    let scenarios = r#"[[scenario]]
+name = "an exit, and two buys"
+[scenario.request]
+cash = 4503.77
+targets = { SPY = 0.6, QQQ = 0.4 }
+positions = { SPY = 10, TLT = 5.5 }
+instruments = { SPY = { price = 500.123 }, TLT = { price = 90 }, QQQ = { price = 400 } }
+
+[[scenario.expect]]
+symbol = "TLT" # all of it
+action = "hold"
+trade_amount = -490
+
+[[scenario.expect]]
+symbol = "SPY"
+
+[[scenario]]
+name = "nothing to do"
+request = { cash = 1, targets = { SPY = 1.0 }, instruments = { SPY = { price = 500 } }, settings = { max_position = 0.5 } }
+"#;
+    let project = Project::new()
+        .file("plugins/rebalance/Cargo.toml", "# built elsewhere")
+        .file("plugins/rebalance/tests/rebalance.toml", scenarios)
+        .settings_of_shipped();
+    let failed = test(&project, ["rebalance"]).exits(1);
+    assert_text!("plans", stable(&failed.stdout));
+    let updated = test(&project, ["rebalance", "--update"]).exits(1);
+    assert!(
+        updated.stdout.contains("3 expectations written anew"),
+        "{}",
+        updated.stdout
+    );
+    let file = project
+        .path()
+        .join("plugins/rebalance/tests/rebalance.toml");
+    assert_text!("plans_updated", std::fs::read_to_string(file).unwrap());
+}
+
 /// A component and its scenarios need no project.
 #[test]
 fn a_component_outside_of_a_project() {

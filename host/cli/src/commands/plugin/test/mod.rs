@@ -26,11 +26,7 @@ use targets::{Subject, Target};
 
 /// Runs the scenarios of what the command names.
 pub(super) fn test(command: &PluginTest, arguments: &Arguments) -> CommandResult {
-    let project = if command.is_about_components() {
-        Project::open_or_here(arguments)?
-    } else {
-        Project::open(arguments)?
-    };
+    let project = targets::project(&command.names, arguments)?;
     let targets = targets::targets(command, &project)?;
     let files = read(&targets, arguments.json)?;
     if !command.no_build {
@@ -88,6 +84,11 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
         match &target.subject {
             Subject::Plugin(name) => names.insert(name.as_str()),
             Subject::Strategy(_) => names.insert(StrategySource::FILE_PLUGIN),
+            Subject::Crate { folder, name } => {
+                let builder = builder(folder)?;
+                build_plugin(&builder, name, &targets::component_of(folder, name))?;
+                false
+            }
             Subject::Component(_) => false,
         };
     }
@@ -95,18 +96,29 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
     if names.is_empty() {
         return Ok(());
     }
-    let mut builder = Builder::open(project.root()).map_err(build::failure)?;
-    if !std::io::stderr().is_terminal() {
-        builder = builder.quiet();
-    }
+    let builder = builder(project.root())?;
     for name in names {
-        let component = build::component(&builder, name)?;
-        let file = project.plugin(name);
-        build::store(&file, &component.bytes).map_err(|error| {
-            let message = format!("cannot write {}: {error}", file.display());
-            CommandFailure::failed("BuildError", message)
-        })?;
+        build_plugin(&builder, name, &project.plugin(name))?;
     }
+    Ok(())
+}
+
+/// What builds the crates of a workspace. It says what it does to a person only.
+fn builder(workspace: &Path) -> CommandResult<Builder> {
+    let builder = Builder::open(workspace).map_err(build::failure)?;
+    Ok(if std::io::stderr().is_terminal() {
+        builder
+    } else {
+        builder.quiet()
+    })
+}
+
+fn build_plugin(builder: &Builder, name: &str, file: &Path) -> CommandResult {
+    let component = build::component(builder, name)?;
+    build::store(file, &component.bytes).map_err(|error| {
+        let message = format!("cannot write {}: {error}", file.display());
+        CommandFailure::failed("BuildError", message)
+    })?;
     Ok(())
 }
 
@@ -133,6 +145,9 @@ impl Suite {
         let named = |file: &Path| file.to_string_lossy().into_owned();
         let strategy = match &subject {
             Subject::Plugin(name) => plugins.plugin_alone(name)?,
+            Subject::Crate { folder, name } => {
+                plugins.component_alone(name, &targets::component_of(folder, name))?
+            }
             Subject::Component(file) | Subject::Strategy(file) => plugins.target(&named(file))?,
         };
         let asked = match strategy.plugin.kind() {

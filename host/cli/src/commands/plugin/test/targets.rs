@@ -1,6 +1,6 @@
 //! What is tested, and where its scenarios are.
 
-use crate::arguments::PluginTest;
+use crate::arguments::{Arguments, PluginTest};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
 use alchemiser_suggest::instead_of;
@@ -20,6 +20,13 @@ pub(super) struct Target {
 pub(super) enum Subject {
     /// A plugin of the project.
     Plugin(String),
+    /// A plugin crate that is none of the project's.
+    Crate {
+        /// Its folder.
+        folder: PathBuf,
+        /// Its name.
+        name: String,
+    },
     /// A component.
     Component(PathBuf),
     /// A strategy file.
@@ -30,7 +37,7 @@ impl Subject {
     /// What it is called.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Plugin(name) => format!("plugin {name}"),
+            Self::Plugin(name) | Self::Crate { name, .. } => format!("plugin {name}"),
             Self::Component(file) => format!("component {}", file.display()),
             Self::Strategy(file) => format!("strategy {}", file.display()),
         }
@@ -40,20 +47,48 @@ impl Subject {
 /// The folder that scenarios lie in, beside the source of what they test.
 const FOLDER: &str = "tests";
 
-/// What a first scenario looks like.
+/// What a first scenario of a portfolio plugin looks like.
+const FIRST_OF_PORTFOLIO: &str = "[[scenario]]\n\
+                                  name = \"buys what is targeted\"\n\
+                                  [scenario.request]\n\
+                                  cash = 10000\n\
+                                  targets = { SPY = 0.6 }\n\
+                                  instruments = { SPY = { price = 500 } }\n\
+                                  [[scenario.expect]]\n\
+                                  symbol = \"SPY\"\n\
+                                  action = \"buy\"";
+
+/// What a first scenario of a strategy looks like.
 const FIRST: &str = "[[scenario]]\n\
                      name = \"holds what rises\"\n\
                      prices = { UP = [100, 105, 110], DOWN = [10, 9, 8] }\n\
                      [[scenario.expect]]\n\
                      weights = { UP = 1.0 }";
 
-/// What the command asks for; without a name all that has scenarios.
-pub(super) fn targets(command: &PluginTest, project: &Project) -> CommandResult<Vec<Target>> {
-    if command.names.is_empty() {
-        return everything(project);
+/// The project, which a component and a crate of its own do without.
+pub(super) fn project(names: &[String], arguments: &Arguments) -> CommandResult<Project> {
+    let is_alone = |name: &String| name.ends_with(".wasm") || is_crate(Path::new(name));
+    let needs_none = match names {
+        [] => is_crate(Path::new(".")),
+        names => names.iter().all(is_alone),
+    };
+    if needs_none {
+        Project::open_or_here(arguments)
+    } else {
+        Project::open(arguments)
     }
-    command
-        .names
+}
+
+/// What the command asks for; without a name all that has scenarios, outside of
+/// a project the crate of this folder.
+pub(super) fn targets(command: &PluginTest, project: &Project) -> CommandResult<Vec<Target>> {
+    let here = [".".to_owned()];
+    let names = match &command.names[..] {
+        [] if project.is_one() => return everything(project),
+        [] => &here,
+        names => names,
+    };
+    names
         .iter()
         .map(|name| {
             let subject = subject(name, project)?;
@@ -82,6 +117,7 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
     match path.extension().and_then(OsStr::to_str) {
         Some("wasm") => return there(Subject::Component(path.to_owned())),
         Some("clj") => return there(Subject::Strategy(path.to_owned())),
+        Some(_) | None if is_crate(path) => return crate_in(path, project),
         Some(_) | None => {}
     }
     let plugins = plugins(project)?;
@@ -113,11 +149,39 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
     ))
 }
 
+fn is_crate(folder: &Path) -> bool {
+    folder.join("Cargo.toml").is_file()
+}
+
+/// The plugin whose crate a folder is.
+fn crate_in(folder: &Path, project: &Project) -> CommandResult<Subject> {
+    let manifest = folder.join("Cargo.toml");
+    let name = std::fs::read_to_string(&manifest)
+        .ok()
+        .and_then(|text| text.parse::<toml::Table>().ok())
+        .and_then(|table| Some(table.get("package")?.get("name")?.as_str()?.to_owned()))
+        .ok_or_else(|| {
+            let message = format!("{}: there is no `name` of a package", manifest.display());
+            CommandFailure::usage("UnknownPlugin", message)
+        })?;
+    let is_own = |own: &Path| own.canonicalize().ok() == folder.canonicalize().ok();
+    if project.is_one() && is_own(&crate_folder(project, &name)) {
+        return Ok(Subject::Plugin(name));
+    }
+    Ok(Subject::Crate {
+        folder: folder.to_owned(),
+        name,
+    })
+}
+
+/// Where the component of a crate that is none of the project's lies.
+pub(super) fn component_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join("target/plugins").join(format!("{name}.wasm"))
+}
+
 /// The project's plugin crates.
 fn plugins(project: &Project) -> CommandResult<Vec<String>> {
-    let folders = listed(&project.root().join("plugins"), |path| {
-        path.join("Cargo.toml").is_file()
-    })?;
+    let folders = listed(&project.root().join("plugins"), is_crate)?;
     Ok(folders
         .iter()
         .filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
@@ -126,8 +190,7 @@ fn plugins(project: &Project) -> CommandResult<Vec<String>> {
 
 /// Whether the project has a plugin's source.
 pub(super) fn has_source(project: &Project, plugin: &str) -> bool {
-    let source = crate_folder(project, plugin);
-    project.root().join("Cargo.toml").is_file() && source.join("Cargo.toml").is_file()
+    is_crate(project.root()) && is_crate(&crate_folder(project, plugin))
 }
 
 fn crate_folder(project: &Project, plugin: &str) -> PathBuf {
@@ -177,6 +240,7 @@ fn own(subject: &Subject, project: &Project) -> CommandResult<Vec<PathBuf>> {
         Subject::Plugin(name) => {
             listed(&crate_folder(project, name).join(FOLDER), is_scenario_file)
         }
+        Subject::Crate { folder, .. } => listed(&folder.join(FOLDER), is_scenario_file),
         Subject::Component(_) => Ok(Vec::new()),
         Subject::Strategy(strategy) => {
             let folder = strategy.parent().unwrap_or(Path::new(""));
@@ -277,6 +341,7 @@ fn without_scenarios(subject: &Subject, project: &Project) -> CommandFailure {
         Subject::Plugin(name) => crate_folder(project, name)
             .join(FOLDER)
             .join(format!("{name}.toml")),
+        Subject::Crate { folder, name } => folder.join(FOLDER).join(format!("{name}.toml")),
         Subject::Component(_) => {
             let message = format!(
                 "{} comes without scenarios; name some with `--scenarios`",
@@ -290,8 +355,13 @@ fn without_scenarios(subject: &Subject, project: &Project) -> CommandFailure {
             folder.join(FOLDER).join(format!("{stem}.toml"))
         }
     };
+    let portfolio = &project.settings.plugins.portfolio;
+    let first = match subject {
+        Subject::Plugin(name) if name == portfolio => FIRST_OF_PORTFOLIO,
+        _ => FIRST,
+    };
     let message = format!(
-        "{} has no scenarios; write some in {}, or name some with `--scenarios`:\n\n{FIRST}",
+        "{} has no scenarios; write some in {}, or name some with `--scenarios`:\n\n{first}",
         subject.name(),
         place.display()
     );
