@@ -33,6 +33,7 @@ test: setup ## Run all tests
 	cargo build --release --locked --workspace --bins --tests
 	@$(install)
 	$(ALCHEMISER) plugin build
+	$(ALCHEMISER) plugin test --no-build
 	scripts/build-fail-points
 	cargo test --release --locked --workspace --exclude 'torture*' --doc
 	$(TEST) --release --locked --workspace --no-fail-fast

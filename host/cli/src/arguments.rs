@@ -497,6 +497,27 @@ pub enum Workflow {
     },
 }
 
+/// What is tested, and how.
+#[derive(Args)]
+pub struct PluginTest {
+    /// Plugins of the project, strategies of the book, `.clj` or `.wasm` files,
+    /// folders of crates [default: all that have scenarios]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Scenarios elsewhere than in `tests` beside the source: a file, or a folder
+    #[arg(long, value_name = "PATH", requires = "names")]
+    pub scenarios: Option<PathBuf>,
+    /// Write what is answered into the files, where something else is expected
+    #[arg(long)]
+    pub update: bool,
+    /// Take the components that are there
+    #[arg(long)]
+    pub no_build: bool,
+    /// Write a JUnit report as well
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
 #[derive(Subcommand)]
 pub enum Plugin {
     /// Build the project's plugins as WebAssembly components
@@ -514,4 +535,13 @@ pub enum Plugin {
     /// List the built plugins, and which strategies use them
     #[command(after_help = "Example:\n  alchemiser plugin list")]
     List,
+    /// Run plugins and strategies on scenario files, and compare what they answer
+    #[command(
+        after_help = "Plugins are built first and run as components, within their limits. Besides what a\n\
+                      scenario expects, no answer may depend on earlier calls or on later prices.\n\n\
+                      Exit codes: 0 all passed, 1 some failed, 2 wrong usage or a bad scenario file.\n\n\
+                      Examples:\n  alchemiser plugin test\n  alchemiser plugin test momentum --update\n  \
+                      alchemiser plugin test strategies/trend.clj --scenarios trend.toml"
+    )]
+    Test(PluginTest),
 }

@@ -24,8 +24,21 @@ pub struct Plugins<'a> {
 impl<'a> Plugins<'a> {
     /// Sets up the sandbox; no plugin is loaded.
     pub fn new(project: &'a Project) -> CommandResult<Self> {
+        Self::within(project, project.settings.sandbox.sandbox())
+    }
+
+    /// The same, in a sandbox that counts instructions.
+    pub fn counting_fuel(project: &'a Project) -> CommandResult<Self> {
+        let settings = alchemiser_sandbox::Settings {
+            count_fuel: true,
+            ..project.settings.sandbox.sandbox()
+        };
+        Self::within(project, settings)
+    }
+
+    fn within(project: &'a Project, settings: alchemiser_sandbox::Settings) -> CommandResult<Self> {
         limited_plugins_are_there(project)?;
-        let sandbox = Sandbox::new(project.settings.sandbox.sandbox())
+        let sandbox = Sandbox::new(settings)
             .map_err(|error| CommandFailure::failed("SandboxError", error))?;
         Ok(Self {
             project,
@@ -108,6 +121,19 @@ impl<'a> Plugins<'a> {
         self.strategy(&entry, Path::new(""))
     }
 
+    /// A plugin of the project, without parameters, as a strategy that stands in
+    /// no book.
+    pub fn plugin_alone(&mut self, name: &str) -> CommandResult<BookStrategy> {
+        let plugin = self.named(name)?;
+        Ok(without_parameters(target_name(name)?, plugin))
+    }
+
+    /// The same of the plugin in a file.
+    pub fn component_alone(&mut self, name: &str, file: &Path) -> CommandResult<BookStrategy> {
+        let plugin = self.file(name, file)?;
+        Ok(without_parameters(target_name(name)?, plugin))
+    }
+
     /// What a user names on the command line: a strategy of the book, a
     /// strategy file, or a plugin's component.
     pub fn target(&mut self, target: &str) -> CommandResult<BookStrategy> {
@@ -124,14 +150,7 @@ impl<'a> Plugins<'a> {
                 let stem = path
                     .file_stem()
                     .map_or(target.into(), |stem| stem.to_string_lossy());
-                Ok(BookStrategy {
-                    entry: alone(name, &stem, None),
-                    plugin: self.file(&stem, path)?,
-                    request: StrategyRequest {
-                        parameters: "{}".to_owned(),
-                        files: Vec::new(),
-                    },
-                })
+                Ok(without_parameters(name, self.file(&stem, path)?))
             }
             _ => {
                 let book = self.project.book()?;
@@ -147,6 +166,18 @@ impl<'a> Plugins<'a> {
 fn target_name(target: &str) -> CommandResult<StrategyName> {
     StrategyName::parse(target)
         .ok_or_else(|| CommandFailure::usage("UnknownStrategy", "the target is empty"))
+}
+
+/// A plugin as a strategy that stands in no book.
+fn without_parameters(name: StrategyName, plugin: Plugin) -> BookStrategy {
+    BookStrategy {
+        entry: alone(name, plugin.name(), None),
+        request: StrategyRequest {
+            parameters: "{}".to_owned(),
+            files: Vec::new(),
+        },
+        plugin,
+    }
 }
 
 /// A book's entry for what stands in no book.

@@ -48,6 +48,22 @@ impl Project {
         Ok(Self { root, settings })
     }
 
+    /// The project; where there is none, this folder with settings of its own or
+    /// the usual ones. For what needs limits and no book.
+    pub fn open_or_here(arguments: &Arguments) -> CommandResult<Self> {
+        if arguments.project.is_some() || nearest(Self::MARK).is_some() {
+            return Self::open(arguments);
+        }
+        let settings = Settings::load(Path::new("alchemiser.toml"))?;
+        let root = PathBuf::new();
+        Ok(Self { root, settings })
+    }
+
+    /// Whether there is one.
+    pub fn is_one(&self) -> bool {
+        self.root.join(Self::MARK).is_file()
+    }
+
     /// The project's folder.
     pub fn root(&self) -> &Path {
         &self.root

@@ -35,8 +35,10 @@ pub(crate) fn engine(settings: &Settings) -> wasmtime::Result<Engine> {
     config.wasm_relaxed_simd(false);
 
     // A loop without end is interrupted by the ticker. Counting instructions
-    // (fuel) would be exact, and costs far more on every call.
+    // (fuel) would be exact, and costs far more on every call; it is done only
+    // where somebody wants to know how many there are.
     config.epoch_interruption(true);
+    config.consume_fuel(settings.count_fuel);
     config.max_wasm_stack(STACK);
 
     // Backtraces need symbols, and plugins are built without; the map from

@@ -5,13 +5,30 @@ use crate::error::{Call, CallError, Failure, failure};
 use crate::imports::State;
 use crate::load::Plugin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wasmtime::Store;
+
+/// What a call needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Wall time.
+    pub time: Duration,
+    /// WebAssembly instructions, roughly: the same number for the same call on
+    /// every machine. `None` where they are not counted; see
+    /// [`Settings::count_fuel`](crate::Settings::count_fuel).
+    pub fuel: Option<u64>,
+    /// Linear memory of the instance after the call, in bytes. It never
+    /// shrinks, so that this is the most that the instance has needed so far.
+    pub memory: usize,
+}
 
 /// The store of one instance. Everything that a plugin allocates is in it and
 /// goes with it.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     plugin: Plugin,
+    /// What the last call needed.
+    pub(crate) usage: Usage,
     _alive: Alive,
 }
 
@@ -33,6 +50,7 @@ impl Instance {
             store,
             _alive: runtime.ticker.alive(),
             plugin: plugin.clone(),
+            usage: Usage::default(),
         }
     }
 
@@ -47,12 +65,26 @@ impl Instance {
         body: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let loaded = self.plugin.loaded();
+        let settings = &loaded.runtime.settings;
         self.store
             .set_epoch_deadline(Ticker::deadline(loaded.limits.time));
         self.store.data_mut().log.begin();
-        body(&mut self.store).map_err(|error| {
+        if settings.count_fuel {
+            // An engine that counts has set up every store for it.
+            let _ = self.store.set_fuel(FUEL);
+        }
+        let begin = Instant::now();
+        let answer = body(&mut self.store);
+        self.usage = Usage {
+            time: begin.elapsed(),
+            fuel: settings
+                .count_fuel
+                .then(|| self.store.get_fuel().map_or(0, |left| FUEL - left)),
+            memory: self.store.data().limiter.used(),
+        };
+        answer.map_err(|error| {
             let panic = self.store.data_mut().log.take_panic();
-            let instances = loaded.runtime.settings.instances;
+            let instances = settings.instances;
             call_error(
                 &self.plugin,
                 call,
@@ -61,6 +93,9 @@ impl Instance {
         })
     }
 }
+
+/// What a call may burn. Time limits a call, fuel only measures it.
+const FUEL: u64 = u64::MAX;
 
 /// The error of a call into a plugin.
 pub(crate) fn call_error(plugin: &Plugin, call: Call, failure: impl Into<Failure>) -> CallError {

@@ -53,6 +53,7 @@ pub use explanation::{
 };
 pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, inspect};
+pub use instance::Usage;
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};
 pub use settings::{CacheLocation, Limits, LogLevel, Settings};

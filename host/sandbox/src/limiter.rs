@@ -24,6 +24,11 @@ impl Limiter {
             used: 0,
         }
     }
+
+    /// Bytes of all memories together, which never shrink.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
 }
 
 impl ResourceLimiter for Limiter {

@@ -4,7 +4,7 @@ use crate::bindings::portfolio::exports::alchemiser::plugin::planner;
 use crate::error::{BadAnswer, Call, CallError, Failure};
 use crate::imports::LogLine;
 use crate::inspect::Kind;
-use crate::instance::{Instance, call_error};
+use crate::instance::{Instance, Usage, call_error};
 use crate::load::{Plugin, World};
 use crate::strategy::symbol;
 use crate::text::clip_line;
@@ -105,6 +105,16 @@ impl Plugin {
     /// The plugin is no portfolio, answers with an error, fails, or answers with
     /// something that is no plan.
     pub fn plan(&self, request: &PlanRequest) -> Result<Plan, CallError> {
+        self.plan_measured(request).0
+    }
+
+    /// The same, with what the call needed.
+    pub fn plan_measured(&self, request: &PlanRequest) -> (Result<Plan, CallError>, Usage) {
+        let mut usage = Usage::default();
+        (self.ask(request, &mut usage), usage)
+    }
+
+    fn ask(&self, request: &PlanRequest, usage: &mut Usage) -> Result<Plan, CallError> {
         let call = Call::Plan;
         let World::Portfolio(linked) = &self.loaded().world else {
             let failure = Failure::WrongKind {
@@ -120,9 +130,10 @@ impl Plugin {
             world
                 .alchemiser_plugin_planner()
                 .call_plan(store, &question)
-        })?;
+        });
+        *usage = instance.usage;
         let answer =
-            answer.map_err(|error| call_error(self, call, Failure::Plugin(error.into())))?;
+            answer?.map_err(|error| call_error(self, call, Failure::Plugin(error.into())))?;
         let log = instance.store.data_mut().log.take();
         plan(&answer, request, log).map_err(|bad| call_error(self, call, bad))
     }

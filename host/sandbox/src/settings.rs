@@ -20,6 +20,11 @@ pub struct Settings {
     pub cache: CacheLocation,
     /// Log lines of plugins below this level are dropped.
     pub log_level: LogLevel,
+    /// Whether the instructions of each call are counted, for its [`Usage`].
+    /// Such a sandbox compiles plugins to other machine code, which is slower.
+    ///
+    /// [`Usage`]: crate::Usage
+    pub count_fuel: bool,
 }
 
 impl Settings {
@@ -64,6 +69,7 @@ impl Default for Settings {
             limits_by_plugin: BTreeMap::from([("dsl".to_owned(), dsl)]),
             cache: CacheLocation::User,
             log_level: LogLevel::Info,
+            count_fuel: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{BadAnswer, Call, CallError, Failure};
 use crate::explanation::{Collector, Explain, Explanation};
 use crate::imports::LogLine;
 use crate::inspect::Kind;
-use crate::instance::{Instance, call_error};
+use crate::instance::{Instance, Usage, call_error};
 use crate::load::{Plugin, World};
 use crate::text::clip_line;
 use alchemiser_events::{Decimal, Symbol, Weight};
@@ -40,6 +40,7 @@ pub struct LoadedStrategy {
     world: Strategy,
     resource: ResourceAny,
     requirements: Vec<Requirement>,
+    usage: Usage,
 }
 
 /// A strategy with the prices that it declared, ready to be evaluated.
@@ -50,6 +51,7 @@ pub struct StrategyInstance {
     requirements: Vec<Requirement>,
     /// The symbols of the requirements, by their spelling.
     declared: BTreeMap<String, Symbol>,
+    usage: Usage,
 }
 
 struct Running {
@@ -96,6 +98,7 @@ impl Plugin {
             let loaded = evaluator.call_load(store, &request.parameters, &files)?;
             Ok((world, loaded))
         })?;
+        let usage = instance.usage;
         let resource =
             loaded.map_err(|error| call_error(self, Call::Load, Failure::Plugin(error.into())))?;
         let declared = instance.call(Call::Requirements, |store| {
@@ -112,6 +115,7 @@ impl Plugin {
             world,
             resource,
             requirements,
+            usage,
         })
     }
 }
@@ -121,6 +125,12 @@ impl LoadedStrategy {
     #[must_use]
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
+    }
+
+    /// What reading parameters and files needed.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage
     }
 
     /// Gives it prices, for good: an instance that has seen one market must not
@@ -142,6 +152,7 @@ impl LoadedStrategy {
                 resource: self.resource,
             }),
             requirements: self.requirements,
+            usage: self.usage,
         }
     }
 }
@@ -151,6 +162,12 @@ impl StrategyInstance {
     #[must_use]
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
+    }
+
+    /// What the last call needed; before the first, what loading did.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage
     }
 
     /// Whether a failure has ended it. An error that the plugin itself answered
@@ -171,7 +188,9 @@ impl StrategyInstance {
         let Some(running) = &mut self.running else {
             return Err(call_error(&self.plugin, call, Failure::Ended));
         };
-        let answer = running.evaluate(as_of, explain).and_then(|answer| {
+        let answer = running.evaluate(as_of, explain);
+        self.usage = running.instance.usage;
+        let answer = answer.and_then(|answer| {
             let weights = allocation(answer.weights, &self.declared)
                 .map_err(|bad| call_error(&self.plugin, call, bad))?;
             Ok(Evaluation {

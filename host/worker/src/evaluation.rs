@@ -5,6 +5,7 @@ use alchemiser_events::{ErrorDetail, Symbol, Weight};
 use alchemiser_market::{Market, Requirement, Session};
 use alchemiser_sandbox::{
     CallError, Evaluation, Explain, LoadedStrategy, Plugin, StrategyInstance, StrategyRequest,
+    Usage,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,6 +101,12 @@ impl Evaluator {
             Some(symbol) => Err(EvaluationError::NotTradable { symbol }),
             None => Ok(evaluation),
         }
+    }
+
+    /// What the last evaluation needed, once there was one.
+    pub fn usage(&self) -> Option<Usage> {
+        let (instance, _) = self.instance.as_ref()?;
+        Some(instance.usage())
     }
 
     fn instance(&mut self, session: Session) -> Result<&mut StrategyInstance, CallError> {

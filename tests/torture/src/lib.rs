@@ -13,6 +13,8 @@ use alchemiser_sdk::{
 };
 use serde::Deserialize;
 use std::hint::black_box;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The strategy's parameters: what to do, and when.
 #[derive(Clone, Copy, Deserialize)]
@@ -75,7 +77,16 @@ enum Behaviour {
     EchoFiles,
     /// Keeps 1 MiB more at each evaluation.
     Leak,
+    /// Answers by how often it was called, which a static variable counts.
+    Count,
+    /// Answers as it did the first time, which a static variable keeps.
+    Cache,
+    /// Adds up a hundred million numbers: a moment natively, more in a sandbox.
+    Crunch,
 }
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
+static FIRST: OnceLock<f64> = OnceLock::new();
 
 /// The strategy.
 pub struct Torture {
@@ -224,6 +235,20 @@ impl Torture {
             Behaviour::Leak => {
                 self.leaked.push(vec![1; MIB]);
                 vec![]
+            }
+            Behaviour::Count => {
+                let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+                vec![Weight::new("AAPL", f64::from(1 + calls % 2) / 4.0)]
+            }
+            Behaviour::Cache => {
+                let close = market.close(market.find("AAPL")?, as_of)?;
+                vec![Weight::new("AAPL", *FIRST.get_or_init(|| close / 1000.0))]
+            }
+            Behaviour::Crunch => {
+                let sum: f64 = (0..100_000_000)
+                    .map(|number| black_box(f64::from(number)))
+                    .sum();
+                vec![Weight::new("AAPL", if sum > 0.0 { 0.5 } else { 0.0 })]
             }
         };
         Ok(weights)

@@ -3,6 +3,7 @@
 mod build;
 mod inspect;
 mod list;
+mod test;
 
 pub use build::{Built, build_into, failure as build_failure};
 
@@ -19,6 +20,7 @@ pub fn plugin(command: &arguments::Plugin, arguments: &Arguments) -> CommandResu
         arguments::Plugin::Build { names } => build::build(names, arguments),
         arguments::Plugin::Inspect { file } => inspect::inspect(file, arguments),
         arguments::Plugin::List => list::list(arguments),
+        arguments::Plugin::Test(command) => test::test(command, arguments),
     }
 }
 

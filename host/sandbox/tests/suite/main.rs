@@ -9,3 +9,4 @@ mod limits;
 mod loading;
 mod portfolio;
 mod strategy;
+mod usage;
