@@ -41,6 +41,7 @@ mod inspect;
 mod instance;
 mod limiter;
 mod load;
+mod origin;
 mod portfolio;
 mod settings;
 mod strategy;
@@ -54,6 +55,7 @@ pub use explanation::{
 pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, inspect};
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
+pub use origin::Origin;
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};
 pub use settings::{CacheLocation, Limits, LogLevel, Settings};
 pub use strategy::{Evaluation, LoadedStrategy, StrategyFile, StrategyInstance, StrategyRequest};

@@ -229,10 +229,15 @@ impl TestMarket {
     /// Those of the strategy.
     ///
     /// # Panics
-    /// There is no such session, or the strategy looks at what it may not.
+    /// There is no such session, or the strategy looks at what it may not, or
+    /// holds what is not among its requirements.
     pub fn evaluate<S: Strategy>(&self, strategy: &mut S, as_of: Session) -> Result<Weights> {
         let view = self.as_of(as_of).restricted_to(strategy.requirements());
-        strategy.evaluate(&view.today())
+        let weights = strategy.evaluate(&view.today())?;
+        for weight in weights.iter() {
+            view.declared(&canonical(&weight.symbol));
+        }
+        Ok(weights)
     }
 
     /// The same market with other bars after a session. For each symbol there is
@@ -442,6 +447,29 @@ mod tests {
     #[should_panic(expected = "`SPY` is declared with its last 2 bars")]
     fn an_undeclared_history() {
         let _ = market().evaluate(&mut Needs(2, 3), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "`TLT` is not among the requirements")]
+    fn an_undeclared_holding() {
+        struct Elsewhere;
+
+        impl Strategy for Elsewhere {
+            type Parameters = NoParameters;
+
+            fn load(_: NoParameters, _: &Files) -> Result<Self> {
+                Ok(Self)
+            }
+
+            fn requirements(&self) -> Vec<Requirement> {
+                vec![Requirement::all("SPY")]
+            }
+
+            fn evaluate(&mut self, _: &Today<'_>) -> Result<Weights> {
+                Weights::all_in("TLT")
+            }
+        }
+        let _ = market().evaluate(&mut Elsewhere, 1);
     }
 
     #[test]

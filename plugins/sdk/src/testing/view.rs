@@ -98,7 +98,7 @@ impl<'a> AsOf<'a> {
     }
 
     /// How many of a symbol's last bars are declared; `None` means all.
-    fn declared(&self, name: &str) -> Option<u32> {
+    pub(super) fn declared(&self, name: &str) -> Option<u32> {
         let requirements = self.requirements.as_ref()?;
         let bars = requirements
             .iter()
