@@ -27,25 +27,33 @@ impl Project {
 
     /// Finds the project and reads its settings.
     pub fn open(arguments: &Arguments) -> CommandResult<Self> {
+        Self::find(arguments)?.ok_or_else(|| {
+            CommandFailure::usage(
+                "NoProject",
+                format!(
+                    "there is no `{}` in this folder nor above it; go to the project's folder \
+                     or name it with `--project`",
+                    Self::MARK
+                ),
+            )
+        })
+    }
+
+    /// The same; none if no project is named and there is none here.
+    pub fn find(arguments: &Arguments) -> CommandResult<Option<Self>> {
         let root = match &arguments.project {
             Some(root) if root.join(Self::MARK).is_file() => root.clone(),
             Some(root) => {
                 let message = format!("there is no `{}` in {}", Self::MARK, root.display());
                 return Err(CommandFailure::usage("NoProject", message));
             }
-            None => nearest(Self::MARK).ok_or_else(|| {
-                CommandFailure::usage(
-                    "NoProject",
-                    format!(
-                        "there is no `{}` in this folder nor above it; go to the project's folder \
-                         or name it with `--project`",
-                        Self::MARK
-                    ),
-                )
-            })?,
+            None => match nearest(Self::MARK) {
+                Some(root) => root,
+                None => return Ok(None),
+            },
         };
         let settings = Settings::load(&root.join(Self::SETTINGS))?;
-        Ok(Self { root, settings })
+        Ok(Some(Self { root, settings }))
     }
 
     /// The project; where there is none, this folder with settings of its own or
