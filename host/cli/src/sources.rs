@@ -156,7 +156,11 @@ impl Sources {
     }
 
     fn named(&self, path: &Path) -> String {
-        let within = path.strip_prefix(&self.root).unwrap_or(path);
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
+        // An empty path is this folder.
+        let root = absolute(&Path::new(".").join(&self.root));
+        let path = absolute(path);
+        let within = path.strip_prefix(&root).unwrap_or(&path);
         within.display().to_string()
     }
 

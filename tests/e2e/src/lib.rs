@@ -10,11 +10,13 @@
     reason = "what only tests use fails by panicking"
 )]
 
+mod dev;
 mod prices;
 mod program;
 mod project;
 mod state;
 
+pub use dev::Dev;
 pub use prices::Prices;
 pub use program::{Alchemiser, Finished, plugins, workspace};
 pub use project::Project;

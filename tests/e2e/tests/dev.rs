@@ -5,108 +5,14 @@
 //! switched off: the time is made up for at once, and nobody has to wait.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-use e2e::{Account, Alchemiser, Project, State, workspace};
+use e2e::{Account, Alchemiser, Dev, Project, State, workspace};
 use jiff::{ToSpan as _, Unit, Zoned, civil::Weekday};
 use serde_json::Value;
-use std::fs::{self, File};
-use std::process::{Child, Command, ExitStatus};
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::NamedTempFile;
 
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// `dev` at work. It is killed with this value.
-struct Dev {
-    child: Child,
-    told: NamedTempFile,
-}
-
-impl Dev {
-    fn start(alchemiser: &Alchemiser, state: &State, more: &[&str]) -> Self {
-        let told = NamedTempFile::new().unwrap();
-        let arguments = ["dev", "--json"].iter().chain(more).copied();
-        let stdout = File::options().append(true).open(told.path()).unwrap();
-        let child = alchemiser.start_into(state.arguments(arguments), stdout);
-        Self { child, told }
-    }
-
-    /// What it has told so far.
-    fn lines(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.told.path()).unwrap();
-        // The last line may be under way.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let lines = whole.lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
-    fn told(&self, happened: &str) -> Option<Value> {
-        let mut lines = self.lines().into_iter();
-        lines.find(|line| line["happened"] == happened)
-    }
-
-    /// Waits until it tells this.
-    #[track_caller]
-    fn wait_for(&mut self, happened: &str) -> Value {
-        let begin = Instant::now();
-        loop {
-            let ended = self.child.try_wait().unwrap();
-            if let Some(line) = self.told(happened) {
-                return line;
-            }
-            assert!(
-                ended.is_none() && begin.elapsed() < PATIENCE,
-                "`{happened}` was not told: {ended:?} {:#?}",
-                self.lines()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Asks it to stop, and waits until it has.
-    #[track_caller]
-    fn stop(mut self) -> Vec<Value> {
-        let _ = self.wait_for("ready");
-        self.signal("TERM");
-        let status = self.wait();
-        assert_eq!(status.code(), Some(0), "{:#?}", self.lines());
-        let lines = self.lines();
-        assert_eq!(lines.last().unwrap()["happened"], "stopped");
-        lines
-    }
-
-    fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let begin = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begin.elapsed() < PATIENCE, "{:#?}", self.lines());
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The routes, in which the schedule has another expression.
 fn scheduled(expression: &str) -> Project {
@@ -232,11 +138,7 @@ impl Missed {
         let begin = Instant::now();
         while !self.has_ended(state) {
             assert!(begin.elapsed() < PATIENCE, "{:#?}", dev.lines());
-            assert!(
-                dev.child.try_wait().unwrap().is_none(),
-                "{:#?}",
-                dev.lines()
-            );
+            assert!(dev.is_at_work(), "{:#?}", dev.lines());
         }
         dev.stop()
     }

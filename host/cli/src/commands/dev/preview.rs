@@ -10,6 +10,7 @@ use alchemiser_market::{Market, Session};
 use alchemiser_sandbox::{Explain, PlanInstrument, PlanRequest, PlanSettings};
 use alchemiser_worker::{BookStrategy, consolidate, effective_shares};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -126,8 +127,8 @@ impl Preview {
         self.change_text(None)
     }
 
-    /// What differs from before, one strategy a line and the book last; each
-    /// line is indented.
+    /// What differs from before, one strategy a line and the book last, each on
+    /// an indented line of its own.
     pub(super) fn change_text(&self, before: Option<&Self>) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();
         for change in self.changes(before) {
@@ -305,45 +306,73 @@ fn targets(strategies: &[(Arc<BookStrategy>, Answer)], setup: &Setup) -> Answer 
         .map_err(|error| failed("ConsolidationError", error.to_string()))
 }
 
-/// `SPY 60 % → 0 %, TLT 100 %`, the largest first; unchanged symbols are told
-/// once.
+/// `SPY 60 % → 0 %, TLT 100 %`, the largest first. Of two answers only what
+/// differs is told.
 fn difference(before: Option<&Answer>, after: &Answer) -> String {
     let after = match after {
         Ok(after) => after,
         Err(error) => return format!("{}: {}", error.class, error.message),
     };
-    let empty = Weights::new();
     let before = before.and_then(|before| before.as_ref().ok());
-    let largest = |symbol: &Symbol| {
-        let of = |weights: &Weights| weights.get(symbol).copied().unwrap_or(Weight::ZERO);
-        (of(before.unwrap_or(&empty)), of(after))
+    let share = |weights: Option<&Weights>, symbol: &Symbol| {
+        let share = weights.and_then(|weights| weights.get(symbol).copied());
+        share.unwrap_or(Weight::ZERO)
     };
-    let mut symbols: Vec<&Symbol> = before
-        .unwrap_or(&empty)
-        .keys()
-        .chain(after.keys())
-        .collect();
-    symbols.sort();
-    symbols.dedup();
-    symbols.retain(|symbol| largest(symbol) != (Weight::ZERO, Weight::ZERO));
-    symbols.sort_by_key(|symbol| {
-        let (before, after) = largest(symbol);
-        std::cmp::Reverse(before.max(after))
-    });
-    if symbols.is_empty() {
-        return "nothing is held".to_owned();
-    }
-    let parts: Vec<String> = symbols
+    let symbols: BTreeSet<&Symbol> = before
         .into_iter()
-        .map(|symbol| {
-            let (was, is) = largest(symbol);
-            let is_text = percent(is.decimal());
-            if before.is_none() || was == is {
-                format!("{symbol} {is_text}")
-            } else {
-                format!("{symbol} {} → {is_text}", percent(was.decimal()))
+        .flatten()
+        .chain(after)
+        .map(|(symbol, _)| symbol)
+        .collect();
+    let mut shares: Vec<(Weight, Weight, &Symbol)> = symbols
+        .into_iter()
+        .map(|symbol| (share(before, symbol), share(Some(after), symbol), symbol))
+        .filter(|(was, is, _)| was != is)
+        .collect();
+    // A stable sort: of equals, the one that comes first in the alphabet.
+    shares.sort_by_key(|(was, is, _)| Reverse(*was.max(is)));
+    if shares.is_empty() {
+        return match before {
+            Some(before) if !before.is_empty() => "holds what it held".to_owned(),
+            _ => "nothing is held".to_owned(),
+        };
+    }
+    let parts: Vec<String> = shares
+        .into_iter()
+        .map(|(was, is, symbol)| {
+            let is = percent(is.decimal());
+            match before {
+                None => format!("{symbol} {is}"),
+                Some(_) => format!("{symbol} {} → {is}", percent(was.decimal())),
             }
         })
         .collect();
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn answer(weights: &[(&str, i64)]) -> Answer {
+        let weight = |(symbol, percent): &(&str, i64)| {
+            let weight = Weight::new(Decimal::new(*percent, 2)).unwrap();
+            (Symbol::parse(symbol).unwrap(), weight)
+        };
+        Ok(weights.iter().map(weight).collect())
+    }
+
+    #[test]
+    fn what_differs_is_told() {
+        let before = answer(&[("SPY", 60), ("TLT", 40)]);
+        let after = answer(&[("TLT", 40), ("GLD", 50), ("BIL", 10)]);
+        assert_eq!(difference(None, &before), "SPY 60.00 %, TLT 40.00 %");
+        assert_eq!(
+            difference(Some(&before), &after),
+            "SPY 60.00 % → 0.00 %, GLD 0.00 % → 50.00 %, BIL 0.00 % → 10.00 %"
+        );
+        assert_eq!(difference(Some(&before), &before), "holds what it held");
+        assert_eq!(difference(None, &answer(&[])), "nothing is held");
+    }
 }

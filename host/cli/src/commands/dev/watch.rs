@@ -198,10 +198,14 @@ impl Watch {
         match kind {
             // Only Linux says when a writer has closed a file; elsewhere a pause
             // has to do.
-            EventKind::Modify(ModifyKind::Data(_))
+            EventKind::Modify(ModifyKind::Data(_)) | EventKind::Create(_)
                 if cfg!(target_os = "linux") && self.matters(&path) =>
             {
-                self.writing.insert(path);
+                // What is there whole at once is never closed, such as a link.
+                let is_made_at_once = matches!(kind, EventKind::Create(_)) && is_link(&path);
+                if !is_made_at_once {
+                    self.writing.insert(path);
+                }
             }
             EventKind::Access(AccessKind::Close(_))
             | EventKind::Modify(ModifyKind::Name(_))
@@ -220,6 +224,20 @@ impl Watch {
             // The system may have done so itself.
             let _ = self.watcher.as_mut().map(|watcher| watcher.unwatch(path));
         }
+    }
+}
+
+/// Whether a name was given to something that is there under another as well.
+/// Folders are.
+fn is_link(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink() || it.nlink() > 1)
+    }
+    #[cfg(not(unix))]
+    {
+        std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file())
     }
 }
 
