@@ -5,7 +5,7 @@
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 ALCHEMISER := target/release/alchemiser
 WASM := wasm32-unknown-unknown
-PLUGINS := $(filter-out sdk wit,$(notdir $(wildcard plugins/*)))
+PLUGINS := $(filter-out sdk,$(notdir $(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml))))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
 # nextest runs tests side by side and sums up; without it cargo does as well.
 TEST := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test --lib --bins --tests)
@@ -45,7 +45,7 @@ lint: setup ## Check format and style
 	cargo clippy --release --locked --package alchemiser-fail-points --features enabled --all-targets -- -D warnings
 	@# Code for plugins only is seen only there. Debian's compiler has no clippy.
 	@if ls "$$(rustc --print target-libdir --target $(WASM))"/libstd-*.rlib >/dev/null 2>&1; then \
-		set -x; cargo clippy --profile plugin --locked --target $(WASM) --target-dir $(BUILT)/wasm \
+		set -x; cargo clippy --release --locked --target $(WASM) --target-dir $(BUILT)/wasm \
 			$(PLUGINS:%=--package %) -- -D warnings; \
 	else \
 		echo "lint: the default toolchain lacks $(WASM): plugins were checked as host code only"; \

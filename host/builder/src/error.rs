@@ -2,6 +2,7 @@
 
 use crate::TARGET;
 use std::io;
+use std::path::PathBuf;
 
 /// A plugin could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,15 @@ pub enum BuildError {
         name: String,
         /// What there is.
         known: Vec<String>,
+    },
+    /// The crate in a folder makes no plugin.
+    #[error(
+        "the crate in {} makes no plugin; its library needs `crate-type = [\"cdylib\", \"rlib\"]`",
+        folder.display()
+    )]
+    NoPlugin {
+        /// The folder.
+        folder: PathBuf,
     },
     /// Cargo could not be run, or what it built could not be read.
     #[error("{what}: {source}")]

@@ -12,16 +12,18 @@
 
 mod error;
 mod paths;
+mod profile;
 mod project;
+mod sources;
 mod toolchain;
 
 pub use error::BuildError;
 pub use project::Builder;
+pub use sources::Sources;
 pub use toolchain::{StandardLibrary, Toolchain};
 
 /// What plugins are built for. It has no operating system: nothing that a plugin
 /// links can reach for a file, a clock or the network.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The cargo profile that plugins are built with.
-pub const PROFILE: &str = "plugin";
+pub use profile::PROFILE;

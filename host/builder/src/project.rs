@@ -1,8 +1,12 @@
 //! The plugin crates of a project, and cargo runs on them.
 
 use crate::paths::Folders;
-use crate::{BuildError, PROFILE, StandardLibrary, TARGET, Toolchain};
-use cargo_metadata::{CrateType, Message, Metadata, MetadataCommand, PackageId, Target};
+use crate::{BuildError, PROFILE, StandardLibrary, TARGET, Toolchain, profile};
+use cargo_metadata::{
+    CrateType, Dependency, DependencyKind, Message, Metadata, MetadataCommand, Package, PackageId,
+    Target,
+};
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +16,9 @@ use std::process::{Command, Stdio};
 pub struct Builder {
     toolchain: Toolchain,
     root: PathBuf,
+    /// The folders outside of the workspace that plugins are made of, such as
+    /// that of the SDK.
+    outside: Vec<PathBuf>,
     target: PathBuf,
     crates: Vec<PluginCrate>,
     quiet: bool,
@@ -21,14 +28,19 @@ pub struct Builder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PluginCrate {
     name: String,
+    /// The name of its library, which its files have.
+    library: String,
+    folder: PathBuf,
     id: PackageId,
     /// Whether it lies where a project's own plugins lie.
     own: bool,
+    /// Its own folder, and those of the crates beside it that it is made of.
+    folders: Vec<PathBuf>,
 }
 
 impl Builder {
     /// The folder that a project's plugins lie in.
-    const PLUGINS: &'static str = "plugins";
+    pub const PLUGINS: &'static str = "plugins";
 
     /// Finds the toolchain, and the plugin crates of the workspace in a folder.
     ///
@@ -37,21 +49,16 @@ impl Builder {
     /// understands.
     pub fn open(workspace: &Path) -> Result<Self, BuildError> {
         let toolchain = Toolchain::find()?;
-        let metadata = MetadataCommand::new()
-            .cargo_path(&toolchain.cargo)
-            .manifest_path(workspace.join("Cargo.toml"))
-            .no_deps()
-            .exec()
-            .map_err(|error| BuildError::Project {
-                message: error.to_string().trim_end().to_owned(),
-            })?;
+        let read = |folder: &Path| read(MetadataCommand::new().no_deps(), &toolchain, folder);
+        let metadata = read(workspace)?;
         Ok(Self {
-            toolchain,
+            outside: outside(&metadata, read)?,
             crates: crates(&metadata),
             // A folder of its own: cargo locks the folder that it builds in, and
             // this may run while cargo builds or tests the host.
             target: metadata.target_directory.join("wasm").into(),
             root: metadata.workspace_root.into(),
+            toolchain,
             quiet: false,
         })
     }
@@ -82,13 +89,54 @@ impl Builder {
         &self.toolchain
     }
 
+    /// The root of the workspace.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folders that a plugin's sources lie in, each with the name that it has
+    /// in what is built.
+    pub(crate) fn source_folders(&self) -> Vec<(PathBuf, PathBuf)> {
+        let outside = self.outside.iter().enumerate();
+        outside
+            .map(|(place, folder)| (folder.clone(), format!("/outside-{place}").into()))
+            // Last, since it may lie within one of them.
+            .chain([(self.root.clone(), "/project".into())])
+            .collect()
+    }
+
     /// The names of the project's plugins, sorted: the crates under `plugins/`
-    /// that make a module.
+    /// that make a module, and that of the workspace's own folder.
     pub fn plugins(&self) -> impl Iterator<Item = &str> {
         self.crates
             .iter()
             .filter(|plugin| plugin.own)
             .map(|plugin| plugin.name.as_str())
+    }
+
+    /// The folders whose files a plugin is made of, as far as they belong to the
+    /// workspace: those of its crate and of the crates that it depends on.
+    ///
+    /// # Errors
+    /// There is no such plugin.
+    pub fn folders(&self, name: &str) -> Result<&[PathBuf], BuildError> {
+        Ok(&self.plugin(name)?.folders)
+    }
+
+    /// The name of the plugin whose crate lies in a folder.
+    ///
+    /// # Errors
+    /// None does.
+    pub fn plugin_in(&self, folder: &Path) -> Result<&str, BuildError> {
+        let real = |path: &Path| path.canonicalize().ok();
+        let is_it = |plugin: &&PluginCrate| real(&plugin.folder) == real(folder);
+        match self.crates.iter().find(is_it) {
+            Some(plugin) => Ok(&plugin.name),
+            None => Err(BuildError::NoPlugin {
+                folder: folder.to_owned(),
+            }),
+        }
     }
 
     /// Checks that a crate of the workspace, in whatever folder, makes a module.
@@ -107,6 +155,16 @@ impl Builder {
                 name: name.to_owned(),
                 known: self.plugins().map(str::to_owned).collect(),
             })
+    }
+
+    pub(crate) fn package(&self, name: &str) -> Result<&PackageId, BuildError> {
+        self.plugin(name).map(|plugin| &plugin.id)
+    }
+
+    /// Where cargo puts the module of a plugin.
+    pub(crate) fn module_file(&self, name: &str) -> Result<PathBuf, BuildError> {
+        let file = format!("{}.wasm", self.plugin(name)?.library);
+        Ok(self.target.join(TARGET).join(PROFILE).join(file))
     }
 
     /// Compiles a plugin crate to a core module, unless that has been done, and
@@ -149,8 +207,9 @@ impl Builder {
     /// One plugin a run: packages that are built together share the features of
     /// their dependencies, and a plugin's digest would depend on its neighbours.
     fn cargo(&self, name: &str) -> Command {
+        let sources = self.source_folders();
         let folders = Folders {
-            project: &self.root,
+            sources: &sources,
             target: &self.target,
             cargo_home: &cargo_home(),
             library_source: &self.toolchain.library_source,
@@ -161,6 +220,7 @@ impl Builder {
             .current_dir(&self.root)
             .args(["build", "--lib", "--package", name])
             .args(["--target", TARGET, "--profile", PROFILE])
+            .args(profile::arguments())
             .args(["--message-format", "json-render-diagnostics"])
             .arg("--target-dir")
             .arg(&self.target)
@@ -185,21 +245,96 @@ impl Builder {
     }
 }
 
+/// Asks cargo what is in a folder.
+pub(crate) fn read(
+    command: &mut MetadataCommand,
+    toolchain: &Toolchain,
+    folder: &Path,
+) -> Result<Metadata, BuildError> {
+    command
+        .cargo_path(&toolchain.cargo)
+        .manifest_path(folder.join("Cargo.toml"))
+        .exec()
+        .map_err(|error| BuildError::Project {
+            message: error.to_string().trim_end().to_owned(),
+        })
+}
+
+/// The roots of the other workspaces that packages of a workspace depend on, by
+/// path.
+fn outside(
+    metadata: &Metadata,
+    read: impl Fn(&Path) -> Result<Metadata, BuildError>,
+) -> Result<Vec<PathBuf>, BuildError> {
+    let mut roots = vec![metadata.workspace_root.clone()];
+    let mut open = paths(metadata);
+    while let Some(folder) = open.pop() {
+        if roots.iter().any(|root| folder.starts_with(root)) {
+            continue;
+        }
+        let other = read(folder.as_std_path())?;
+        open.extend(paths(&other));
+        roots.push(other.workspace_root);
+    }
+    let mut outside: Vec<PathBuf> = roots.into_iter().skip(1).map(Into::into).collect();
+    outside.sort();
+    Ok(outside)
+}
+
+/// The folders of all dependencies by path.
+fn paths(metadata: &Metadata) -> Vec<cargo_metadata::camino::Utf8PathBuf> {
+    let packages = metadata.packages.iter();
+    let mut paths: Vec<_> = packages
+        .flat_map(|package| &package.dependencies)
+        .filter_map(|dependency| dependency.path.clone())
+        .collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
 /// The crates of a workspace that make a module, by name.
 fn crates(metadata: &Metadata) -> Vec<PluginCrate> {
     let plugins = metadata.workspace_root.join(Builder::PLUGINS);
     let mut crates: Vec<PluginCrate> = metadata
         .workspace_packages()
         .into_iter()
-        .filter(|package| package.targets.iter().any(is_module))
-        .map(|package| PluginCrate {
+        .filter_map(|package| Some((package, package.targets.iter().find(|it| is_module(it))?)))
+        .map(|(package, target)| PluginCrate {
             name: package.name.to_string(),
+            library: target.name.replace('-', "_"),
+            folder: package.manifest_path.with_file_name("").into(),
             id: package.id.clone(),
-            own: package.manifest_path.starts_with(&plugins),
+            own: package.manifest_path.starts_with(&plugins)
+                || package.manifest_path.parent() == Some(&metadata.workspace_root),
+            folders: folders(package, metadata),
         })
         .collect();
     crates.sort_by(|left, right| left.name.cmp(&right.name));
     crates
+}
+
+/// The folders of a package and of what it is built from beside it.
+fn folders(package: &Package, metadata: &Metadata) -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![package.clone()];
+    while let Some(package) = open.pop() {
+        let Some(folder) = package.manifest_path.parent() else {
+            continue;
+        };
+        if !found.insert(folder.as_std_path().to_owned()) {
+            continue;
+        }
+        let built = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
+        for dependency in package.dependencies.iter().filter(built) {
+            let is_it = |other: &&Package| {
+                let folder = other.manifest_path.parent();
+                dependency.path.is_some() && dependency.path.as_deref() == folder
+            };
+            open.extend(metadata.packages.iter().find(is_it).cloned());
+        }
+    }
+    found.into_iter().collect()
 }
 
 fn is_module(target: &Target) -> bool {

@@ -12,6 +12,8 @@ pub struct Toolchain {
     pub cargo: PathBuf,
     /// The rustc that cargo is to run.
     pub rustc: PathBuf,
+    /// The version that the compiler gives itself: `rustc 1.95.0 (…)`.
+    pub version: String,
     /// Where the target's standard library comes from.
     pub standard_library: StandardLibrary,
     /// Where the sources of the standard library lie, if they are installed.
@@ -78,6 +80,7 @@ impl Toolchain {
         Some(Self {
             cargo,
             rustc,
+            version: version.lines().next().unwrap_or_default().to_owned(),
             standard_library,
             library_source,
             library_name: Path::new("/rustc").join(commit),

@@ -47,12 +47,29 @@ fn a_module_does_not_depend_on_its_folder() {
         .quiet()
         .with_target_directory(target);
     assert!(there.compile(PLUGIN).unwrap() == expected);
+    let sources = here.sources(PLUGIN).unwrap();
+    assert_eq!(there.sources(PLUGIN).unwrap(), sources);
+    assert_eq!(
+        there.digest(PLUGIN, &sources.files).unwrap(),
+        sources.digest
+    );
+    let has = |file: &str| sources.files.iter().any(|it| it == file);
+    assert!(has("/project/plugins/momentum/src/lib.rs"), "{sources:?}");
+    assert!(has("/project/plugins/wit/strategy.wit"), "{sources:?}");
+    assert!(
+        !has("/project/plugins/momentum/src/tests.rs"),
+        "{sources:?}"
+    );
 
     let mut source = std::fs::File::options()
         .append(true)
         .open(elsewhere.path().join("plugins/momentum/src/lib.rs"))
         .unwrap();
     source.write_all(b"\nfn half(").unwrap();
+    assert_ne!(
+        there.digest(PLUGIN, &sources.files).unwrap(),
+        sources.digest
+    );
     let refused = there.compile(PLUGIN).unwrap_err();
     assert!(matches!(refused, BuildError::Compile { plugin } if plugin == PLUGIN));
 }

@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use alchemiser_events::{SessionDate, Timestamp};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Runs rules-based portfolios: strategies turn prices into weights, a plan
@@ -29,8 +29,19 @@ pub struct Arguments {
 pub enum Command {
     /// Run one workflow from start to end
     Run(Run),
-    /// Run workflows when their schedules say, until stopped
+    /// Run workflows when their schedules say, and put changes to work, until
+    /// stopped
     Dev(Dev),
+    /// Say what is missing, and what helps
+    #[command(
+        after_help = "Exit codes: 0 nothing is missing, 1 something is.\n\nExample:\n  alchemiser doctor"
+    )]
+    Doctor {
+        #[command(flatten)]
+        data: Data,
+        #[command(flatten)]
+        state: State,
+    },
     /// Ask strategies for their weights
     Evaluate(Evaluate),
     /// Print the values of an indicator
@@ -86,9 +97,14 @@ pub struct Run {
 #[derive(Args)]
 #[command(
     after_help = "Ctrl-C stops it when what was begun has ended; a second one stops it at once.\n\n\
-                  Example:\n  alchemiser dev --data ~/prices"
+                  What is changed meanwhile is put to work at once: plugin sources, components, strategy\n\
+                  files, the book and the routes. What does not build, or fails its tests, is not.\n\n\
+                  Examples:\n  alchemiser dev --data ~/prices\n  alchemiser dev --once --json"
 )]
 pub struct Dev {
+    /// Build what has changed, do what is due, and end
+    #[arg(long)]
+    pub once: bool,
     #[command(flatten)]
     pub data: Data,
     #[command(flatten)]
@@ -502,15 +518,55 @@ pub struct PluginTest {
     pub junit: Option<PathBuf>,
 }
 
+/// What a new plugin is.
+#[derive(Args)]
+pub struct NewPlugin {
+    /// Its name: lower-case letters, digits and `-`
+    pub name: String,
+    /// What it does
+    #[arg(long, value_enum, default_value_t = PluginKind::Strategy)]
+    pub kind: PluginKind,
+    /// Make its folder in this one [default: the project's `plugins`]
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+    /// Where the crate `alchemiser-sdk` lies [default: the project's `plugins/sdk`]
+    #[arg(long, value_name = "DIR")]
+    pub sdk: Option<PathBuf>,
+}
+
+/// What a plugin does.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PluginKind {
+    /// Turns prices into target weights
+    Strategy,
+    /// Turns target weights into trades
+    Portfolio,
+}
+
 #[derive(Subcommand)]
 pub enum Plugin {
-    /// Build the project's plugins as WebAssembly components
-    #[command(after_help = "Example:\n  alchemiser plugin build momentum")]
+    /// Make a new plugin: a crate with tests that builds at once
+    #[command(
+        after_help = "In the project it becomes a member of the workspace. Anywhere else it is a crate of its\n\
+                      own, which depends on the project's SDK by its path.\n\n\
+                      Examples:\n  alchemiser plugin new mine\n  alchemiser plugin new mine --into ~/strategies\n  \
+                      alchemiser plugin new planner --kind portfolio"
+    )]
+    New(NewPlugin),
+    /// Build plugins as WebAssembly components
+    #[command(
+        after_help = "Components are put where the project has its plugins; without a project into\n\
+                      `target/plugins` of the crate's folder.\n\n\
+                      Examples:\n  alchemiser plugin build momentum\n  \
+                      alchemiser plugin build ~/strategies/mine"
+    )]
     Build {
-        /// Only these
+        /// Plugins of the project, or folders of crates [default: the crate of its own that this
+        /// folder is in, else all of the project]
+        #[arg(value_name = "NAME|DIR")]
         names: Vec<String>,
     },
-    /// Show what a component is: kind, interface, imports, digest
+    /// Show what a component is: kind, interface, imports, sizes, limits, sources
     #[command(after_help = "Example:\n  alchemiser plugin inspect target/plugins/momentum.wasm")]
     Inspect {
         /// The component's file

@@ -43,6 +43,20 @@ impl CommandFailure {
         }
     }
 
+    /// Why, in one object: of several mistakes the first.
+    pub fn detail(&self) -> ErrorDetail {
+        match self {
+            Self::Usage(error) | Self::Failed(error) => error.clone(),
+            Self::Refused(refusal) => {
+                let (class, message) = refusal.gist();
+                detail(class, message)
+            }
+            Self::AlreadyReported | Self::RefusedAndReported => {
+                detail("Reported", "the reason is printed above")
+            }
+        }
+    }
+
     /// Says why, on stderr; for scripts on stdout as well.
     pub fn print(&self, json: bool) {
         let detail = match self {

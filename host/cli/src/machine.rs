@@ -3,20 +3,22 @@
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::{Project, components};
 use crate::settings::SandboxSettings;
+use crate::sources::Stamp;
 use alchemiser_events::{StrategyName, Weight};
 use alchemiser_market::{CsvSource, Market};
 use alchemiser_sandbox::{Plugin, Sandbox, StrategyFile, StrategyRequest};
 use alchemiser_suggest::{instead_of, nearest};
-use alchemiser_worker::{Book, BookEntry, BookStrategy, StrategySource};
+use alchemiser_worker::{BookEntry, BookStrategy, StrategySource};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Loads each plugin once.
+/// Loads each plugin once, and again when its file has changed.
 pub struct Plugins<'a> {
     project: &'a Project,
     sandbox: Sandbox,
-    loaded: BTreeMap<String, Plugin>,
+    loaded: BTreeMap<String, (Option<Stamp>, Plugin)>,
 }
 
 impl<'a> Plugins<'a> {
@@ -62,22 +64,44 @@ impl<'a> Plugins<'a> {
 
     /// The plugin in a file.
     pub fn file(&mut self, name: &str, path: &Path) -> CommandResult<Plugin> {
-        if let Some(plugin) = self.loaded.get(name) {
+        // Before it is read: what is written meanwhile is read once more.
+        let stamp = Stamp::of(path);
+        if let Some((loaded, plugin)) = self.loaded.get(name)
+            && *loaded == stamp
+        {
             return Ok(plugin.clone());
         }
         let plugin = self
             .sandbox
             .load_file(name, path)
             .map_err(|error| CommandFailure::usage("PluginError", error))?;
-        self.loaded.insert(name.to_owned(), plugin.clone());
+        self.loaded.insert(name.to_owned(), (stamp, plugin.clone()));
         Ok(plugin)
     }
 
     /// A strategy of the book, its file read.
     pub fn strategy(&mut self, entry: &BookEntry, folder: &Path) -> CommandResult<BookStrategy> {
+        self.strategy_reading(entry, folder, |path| std::fs::read(path))
+    }
+
+    /// The same, with another way to read its file.
+    pub fn strategy_reading(
+        &mut self,
+        entry: &BookEntry,
+        folder: &Path,
+        read: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+    ) -> CommandResult<BookStrategy> {
         let plugin = self.named(&entry.source.plugin)?;
         let files = match &entry.source.file {
-            Some(name) => vec![read(&folder.join(name), name, &entry.name)?],
+            Some(name) => {
+                let path = folder.join(name);
+                let content = read(&path).map_err(|error| {
+                    let message = format!("strategy `{}`: {}: {error}", entry.name, path.display());
+                    CommandFailure::usage("StrategyFileError", message)
+                })?;
+                let name = name.clone();
+                vec![StrategyFile { name, content }]
+            }
             None => Vec::new(),
         };
         Ok(BookStrategy {
@@ -88,14 +112,6 @@ impl<'a> Plugins<'a> {
                 files,
             },
         })
-    }
-
-    /// Every strategy of a book.
-    pub fn book(&mut self, book: &Book) -> CommandResult<Vec<Arc<BookStrategy>>> {
-        book.entries
-            .iter()
-            .map(|entry| self.strategy(entry, book.directory()).map(Arc::new))
-            .collect()
     }
 
     /// A strategy file that need not be in the book.
@@ -191,17 +207,6 @@ fn limited_plugins_are_there(project: &Project) -> CommandResult {
         "setting `sandbox.plugin.{unknown}`: there is no such plugin; {}",
         instead_of(unknown, &known)
     )))
-}
-
-fn read(path: &Path, name: &str, strategy: &StrategyName) -> CommandResult<StrategyFile> {
-    let content = std::fs::read(path).map_err(|error| {
-        let message = format!("strategy `{strategy}`: {}: {error}", path.display());
-        CommandFailure::usage("StrategyFileError", message)
-    })?;
-    Ok(StrategyFile {
-        name: name.to_owned(),
-        content,
-    })
 }
 
 fn unknown_strategy(target: &str, entries: &[BookEntry]) -> CommandFailure {

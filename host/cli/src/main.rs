@@ -31,6 +31,7 @@ mod refusal;
 mod report;
 mod settings;
 mod snippet;
+mod sources;
 mod stop;
 mod trace;
 mod worker;
@@ -92,6 +93,7 @@ fn run(arguments: &Arguments) -> CommandResult {
     match &arguments.command {
         Command::Run(command) => commands::run::run(command, arguments),
         Command::Dev(command) => commands::dev::dev(command, arguments),
+        Command::Doctor { data, state } => commands::doctor::doctor(data, state, arguments),
         Command::Evaluate(command) => commands::evaluate::evaluate(command, arguments),
         Command::Indicator(command) => commands::indicator::indicator(command, arguments),
         Command::Strategy(command) => commands::strategy::strategy(command, arguments),

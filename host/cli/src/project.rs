@@ -22,27 +22,38 @@ impl Project {
     /// What makes a folder a project.
     pub const MARK: &'static str = "routes.toml";
 
+    /// Where settings lie within it.
+    pub const SETTINGS: &'static str = "alchemiser.toml";
+
     /// Finds the project and reads its settings.
     pub fn open(arguments: &Arguments) -> CommandResult<Self> {
+        Self::find(arguments)?.ok_or_else(|| {
+            CommandFailure::usage(
+                "NoProject",
+                format!(
+                    "there is no `{}` in this folder nor above it; go to the project's folder \
+                     or name it with `--project`",
+                    Self::MARK
+                ),
+            )
+        })
+    }
+
+    /// The same; none if no project is named and there is none here.
+    pub fn find(arguments: &Arguments) -> CommandResult<Option<Self>> {
         let root = match &arguments.project {
             Some(root) if root.join(Self::MARK).is_file() => root.clone(),
             Some(root) => {
                 let message = format!("there is no `{}` in {}", Self::MARK, root.display());
                 return Err(CommandFailure::usage("NoProject", message));
             }
-            None => nearest(Self::MARK).ok_or_else(|| {
-                CommandFailure::usage(
-                    "NoProject",
-                    format!(
-                        "there is no `{}` in this folder nor above it; go to the project's folder \
-                         or name it with `--project`",
-                        Self::MARK
-                    ),
-                )
-            })?,
+            None => match nearest(Self::MARK) {
+                Some(root) => root,
+                None => return Ok(None),
+            },
         };
-        let settings = Settings::load(&root.join("alchemiser.toml"))?;
-        Ok(Self { root, settings })
+        let settings = Settings::load(&root.join(Self::SETTINGS))?;
+        Ok(Some(Self { root, settings }))
     }
 
     /// The project; where there is none, this folder with settings of its own or
@@ -66,26 +77,44 @@ impl Project {
         &self.root
     }
 
+    /// Where the routes lie.
+    pub fn routes_file(&self) -> PathBuf {
+        self.root.join(Self::MARK)
+    }
+
+    /// Where the book lies.
+    pub fn book_file(&self) -> PathBuf {
+        self.resolve(&self.settings.strategy.book)
+    }
+
     /// The routes.
     pub fn routes(&self) -> CommandResult<Routes> {
-        self.read_routes(None)
+        self.routes_of(read_file(&self.routes_file()))
     }
 
     /// The routes, when the files that their tests name are there and are
     /// events.
     pub fn routes_and_events(&self) -> CommandResult<Routes> {
-        let read = |path: &Path| {
+        let event_file = |path: &Path| {
             let file = read_file(&self.root.join(path));
             file.map_err(|error| error.to_string())
         };
-        self.read_routes(Some(&read))
+        self.parse_routes(read_file(&self.routes_file()), Some(&event_file))
     }
 
-    fn read_routes(&self, event_file: Option<ReadFile<'_>>) -> CommandResult<Routes> {
+    /// The routes in what was read of their file at some moment.
+    pub fn routes_of(&self, read: io::Result<Vec<u8>>) -> CommandResult<Routes> {
+        self.parse_routes(read, None)
+    }
+
+    fn parse_routes(
+        &self,
+        read: io::Result<Vec<u8>>,
+        event_file: Option<ReadFile<'_>>,
+    ) -> CommandResult<Routes> {
         let refused = |message: String| CommandFailure::usage("RoutesError", message);
-        let path = self.root.join(Self::MARK);
-        let name = path.display().to_string();
-        let bytes = read_file(&path).map_err(|error| refused(format!("{name}: {error}")))?;
+        let name = self.routes_file().display().to_string();
+        let bytes = read.map_err(|error| refused(format!("{name}: {error}")))?;
         let text = utf8(&bytes, &name).map_err(refused)?;
         let surroundings = Surroundings {
             environment: &|name| std::env::var(name).ok(),
@@ -98,8 +127,17 @@ impl Project {
 
     /// The book of strategies.
     pub fn book(&self) -> CommandResult<Book> {
-        Book::load(&self.resolve(&self.settings.strategy.book))
-            .map_err(|error| CommandFailure::usage("BookError", error))
+        self.book_of(read_file(&self.book_file()))
+    }
+
+    /// The book in what was read of its file at some moment.
+    pub fn book_of(&self, read: io::Result<Vec<u8>>) -> CommandResult<Book> {
+        let refused = |message: String| CommandFailure::usage("BookError", message);
+        let path = self.book_file();
+        let name = path.display().to_string();
+        let bytes = read.map_err(|error| refused(format!("{name}: {error}")))?;
+        let text = utf8(&bytes, &name).map_err(refused)?;
+        Book::parse(text, &path).map_err(|error| CommandFailure::usage("BookError", error))
     }
 
     /// Where a plugin's component lies.

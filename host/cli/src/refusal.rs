@@ -33,6 +33,22 @@ impl Refusal {
         }
     }
 
+    /// Its class and its first mistake, with how many others there are.
+    pub fn gist(&self) -> (&'static str, String) {
+        let others = match self.mistakes.len() {
+            0 | 1 => String::new(),
+            2 => " (and 1 more mistake)".to_owned(),
+            count => format!(" (and {} more mistakes)", count - 1),
+        };
+        let first = self.mistakes.first().map_or_else(String::new, |mistake| {
+            format!(
+                "{}:{}:{}: {}; {}",
+                mistake.file, mistake.line, mistake.column, mistake.message, mistake.advice
+            )
+        });
+        (self.class, format!("{first}{others}"))
+    }
+
     /// Says everything on stderr; for scripts on stdout as well, one object a
     /// mistake.
     pub fn print(&self, json: bool) {

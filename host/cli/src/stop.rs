@@ -30,6 +30,11 @@ impl Stop {
         self.0.send_replace(true);
     }
 
+    /// Whether it was asked to stop.
+    pub fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Is ready when it is asked to stop.
     pub async fn asked(&self) {
         // The sender is at hand, so that there is no error.

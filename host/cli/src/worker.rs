@@ -6,6 +6,7 @@ use crate::failure::{CommandFailure, CommandResult};
 use crate::machine::{self, Plugins};
 use crate::notifier::LogNotifier;
 use crate::project::Project;
+use crate::sources::Sources;
 use alchemiser_broker::{Broker, PaperBroker};
 use alchemiser_events::{AccountName, ErrorDetail, Money, SessionDate, Timestamp};
 use alchemiser_local::{Bus, Commands, Dispatch, Runner, StateDirectory};
@@ -18,47 +19,47 @@ use alchemiser_worker::{
     StrategyHandler,
 };
 use async_trait::async_trait;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Deliveries worked on at a time; a workflow is a chain, and rarely has two.
 const CONCURRENCY: usize = 4;
 
-/// All that a workflow needs besides its state.
-pub struct Worker {
+/// What decides where events go, what is held and what is traded. It may be
+/// replaced while a worker works.
+pub struct Setup {
+    /// Where events go.
     pub routes: Arc<Routes>,
-    strategies: Vec<Arc<BookStrategy>>,
-    on_failure: OnFailure,
-    portfolio: Plugin,
-    data: PathBuf,
-    market: SharedMarket,
+    /// In the order of the book.
+    pub strategies: Vec<Arc<BookStrategy>>,
+    /// What becomes of the book when one of them cannot answer.
+    pub on_failure: OnFailure,
+    /// Makes plans.
+    pub portfolio: Plugin,
 }
 
-impl Worker {
-    /// Everything that could be wrong is looked at, and nothing is written.
-    pub fn gather(project: &Project, data: &Data) -> CommandResult<Self> {
-        let routes = Arc::new(project.routes()?);
+impl Setup {
+    /// Makes one of sources; plugins that are loaded already are not loaded
+    /// again. No strategy has read its parameters yet.
+    pub fn gather(
+        project: &Project,
+        sources: &Sources,
+        plugins: &mut Plugins<'_>,
+    ) -> CommandResult<Self> {
+        let routes = Arc::new(project.routes_of(sources.routes())?);
         // A workflow that leads nowhere would begin and never end.
         let findings = findings(&routes);
         if !findings.is_empty() {
             let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
             return Err(CommandFailure::usage("RoutesError", findings.join("\n")));
         }
-        let mut plugins = Plugins::new(project)?;
-        let book = project.book()?;
-        let strategies = plugins.book(&book)?;
-        for strategy in &strategies {
-            // Parameters and files are read by the plugin, so a mistake in
-            // them shows here.
-            OpenStrategy::open(Arc::clone(strategy)).map_err(|error| {
-                let detail = error.detail();
-                let name = &strategy.entry.name;
-                CommandFailure::Usage(ErrorDetail {
-                    message: format!("strategy `{name}`{}: {}", in_file(strategy), detail.message),
-                    ..detail
-                })
-            })?;
-        }
+        let book = project.book_of(sources.book())?;
+        let strategies = book.entries.iter().map(|entry| {
+            let read = |path: &Path| sources.file(path);
+            let strategy = plugins.strategy_reading(entry, book.directory(), read)?;
+            Ok(Arc::new(strategy))
+        });
+        let strategies = strategies.collect::<CommandResult<_>>()?;
         let portfolio = plugins.named(&project.settings.plugins.portfolio)?;
         if portfolio.kind() != Kind::Portfolio {
             return Err(CommandFailure::usage(
@@ -70,15 +71,79 @@ impl Worker {
                 ),
             ));
         }
-        let data = project.data(data);
         Ok(Self {
             routes,
             strategies,
             on_failure: book.on_failure,
             portfolio,
+        })
+    }
+}
+
+/// Has a strategy read its parameters and files, so that a mistake in them
+/// shows.
+pub fn open(strategy: &Arc<BookStrategy>) -> CommandResult<OpenStrategy> {
+    OpenStrategy::open(Arc::clone(strategy))
+        .map_err(|error| CommandFailure::Usage(named(strategy, error.detail())))
+}
+
+/// An error with the strategy that it is of.
+pub fn named(strategy: &BookStrategy, error: ErrorDetail) -> ErrorDetail {
+    let name = &strategy.entry.name;
+    ErrorDetail {
+        message: format!("strategy `{name}`{}: {}", in_file(strategy), error.message),
+        ..error
+    }
+}
+
+/// All that a workflow needs besides its state.
+pub struct Worker {
+    /// How it decides.
+    pub setup: Arc<Setup>,
+    /// The latest prices.
+    pub market: SharedMarket,
+    data: PathBuf,
+}
+
+impl Worker {
+    /// Everything that could be wrong is looked at, and nothing is written.
+    pub fn gather(project: &Project, data: &Data) -> CommandResult<Self> {
+        let mut plugins = Plugins::new(project)?;
+        Self::gather_from(project, &Sources::read(project), &mut plugins, data)
+    }
+
+    /// The same, of sources read before.
+    pub fn gather_from(
+        project: &Project,
+        sources: &Sources,
+        plugins: &mut Plugins<'_>,
+        data: &Data,
+    ) -> CommandResult<Self> {
+        let setup = Setup::gather(project, sources, plugins)?;
+        for strategy in &setup.strategies {
+            open(strategy)?;
+        }
+        let data = project.data(data);
+        Ok(Self {
+            setup: Arc::new(setup),
             market: machine::market(&data)?.into(),
             data,
         })
+    }
+
+    /// The same worker, deciding in another way.
+    pub fn with(&self, setup: Arc<Setup>) -> Self {
+        Self {
+            setup,
+            market: self.market.clone(),
+            data: self.data.clone(),
+        }
+    }
+
+    /// Reads prices anew. Old ones go on if that fails.
+    pub fn read_prices(&self) -> CommandResult {
+        self.market.replace(machine::market(&self.data)?);
+        Ok(())
     }
 
     /// The session asked for, which must be one; else the data's last.
@@ -100,7 +165,7 @@ impl Worker {
     pub fn bus(&self, project: &Project, state: &StateDirectory) -> Bus {
         let largest_entry = project.settings.eventbridge.max_payload_size_bytes;
         state
-            .bus(Arc::clone(&self.routes))
+            .bus(Arc::clone(&self.setup.routes))
             .with_largest_entry(largest_entry)
     }
 
@@ -163,14 +228,14 @@ impl Worker {
         portfolio.cash_reserve_pct = settings.alpaca.cash_reserve_pct;
         let handlers: Vec<Arc<dyn Handler>> = vec![
             Arc::new(StrategyHandler::new(
-                self.strategies.clone(),
-                self.on_failure,
+                self.setup.strategies.clone(),
+                self.setup.on_failure,
                 Arc::new(self.market.clone()),
                 blobs.clone(),
                 settings.strategy.workers,
             )),
             Arc::new(PortfolioHandler::new(
-                self.portfolio.clone(),
+                self.setup.portfolio.clone(),
                 broker.clone(),
                 blobs.clone(),
                 portfolio,
@@ -186,7 +251,7 @@ impl Worker {
         ];
         Dispatcher::new(
             handlers,
-            Arc::clone(&self.routes),
+            Arc::clone(&self.setup.routes),
             workflows.clone(),
             workflows,
             blobs,

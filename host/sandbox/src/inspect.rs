@@ -1,5 +1,6 @@
 //! What a file is, found out without running or compiling any of it.
 
+use crate::origin::Origin;
 use crate::text::clip_line;
 use alchemiser_events::Sha256Digest;
 use semver::Version;
@@ -59,6 +60,12 @@ pub struct Inspection {
     pub size: usize,
     /// Its identity.
     pub digest: Sha256Digest,
+    /// Bytes of machine-independent code in it.
+    pub code: usize,
+    /// Bytes of constant data in it.
+    pub data: usize,
+    /// What it says that it was built from.
+    pub origin: Option<Origin>,
     /// Names of what it imports, in its order.
     pub imports: Vec<String>,
     /// Names of what it exports, in its order.
@@ -158,24 +165,42 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
     if !Parser::is_component(bytes) {
         return Err(Rejection::NotWebAssembly { size: bytes.len() });
     }
-    let (imports, exports) = names(bytes).map_err(|error| Rejection::Malformed {
+    let Parts {
+        imports,
+        exports,
+        code,
+        data,
+        origin,
+    } = parts(bytes).map_err(|error| Rejection::Malformed {
         offset: error.offset(),
         message: error.message().to_owned(),
     })?;
     Ok(Inspection {
         size: bytes.len(),
         digest: Sha256Digest::of(bytes),
+        code,
+        data,
+        origin,
         contract: contract(&imports, &exports),
         imports,
         exports,
     })
 }
 
-/// The imports and exports of the outermost component.
-fn names(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
+#[derive(Default)]
+struct Parts {
+    imports: Vec<String>,
+    exports: Vec<String>,
+    code: usize,
+    data: usize,
+    origin: Option<Origin>,
+}
+
+/// The imports and exports of the outermost component, what it says of itself,
+/// and the sizes of all modules within.
+fn parts(bytes: &[u8]) -> wasmparser::Result<Parts> {
     const LONGEST: usize = 256;
-    let mut imports = Vec::new();
-    let mut exports = Vec::new();
+    let mut parts = Parts::default();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
@@ -183,18 +208,23 @@ fn names(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    imports.push(clip_line(import?.name.name, LONGEST));
+                    parts.imports.push(clip_line(import?.name.name, LONGEST));
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    exports.push(clip_line(export?.name.name, LONGEST));
+                    parts.exports.push(clip_line(export?.name.name, LONGEST));
                 }
+            }
+            Payload::CodeSectionStart { range, .. } => parts.code += range.len(),
+            Payload::DataSection(section) => parts.data += section.range().len(),
+            Payload::CustomSection(section) if depth == 0 && section.name() == Origin::SECTION => {
+                parts.origin = Origin::read(section.data());
             }
             _ => {}
         }
     }
-    Ok((imports, exports))
+    Ok(parts)
 }
 
 /// What a component with these imports and exports is to this host.

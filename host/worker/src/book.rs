@@ -68,27 +68,16 @@ impl StrategySource {
     pub const FILE_PLUGIN: &'static str = "dsl";
 }
 
-/// The book cannot be used.
+/// Something in the book is wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum BookError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// The book.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Something in it is wrong.
-    #[error("{}:{line}: {message}", path.display())]
-    Content {
-        /// The book.
-        path: PathBuf,
-        /// Where, from 1.
-        line: usize,
-        /// What is wrong, and what to do.
-        message: String,
-    },
+#[error("{}:{line}: {message}", path.display())]
+pub struct BookError {
+    /// The book.
+    pub path: PathBuf,
+    /// Where, from 1.
+    pub line: usize,
+    /// What is wrong, and what to do.
+    pub message: String,
 }
 
 #[derive(Deserialize)]
@@ -116,18 +105,9 @@ struct EntryFile {
 }
 
 impl Book {
-    /// Reads and checks a book.
-    pub fn load(path: &Path) -> Result<Self, BookError> {
-        let text = std::fs::read_to_string(path).map_err(|source| BookError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(&text, path)
-    }
-
     /// Checks a book's text; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, BookError> {
-        let wrong = |offset: usize, message: String| BookError::Content {
+        let wrong = |offset: usize, message: String| BookError {
             path: path.to_owned(),
             line: line_of(text, offset),
             message,

@@ -14,10 +14,9 @@ use crate::program::{
     Builder, Call, Condition, Edge, Number, Occurrence, Operand, Operation, Position, Program,
     Selection, SymbolId,
 };
-use crate::symbol::spelling;
 use crate::tree::{FormId, Kind, Siblings, Tree};
 use alchemiser_indicators::{Indicator, Specification, WindowError};
-use alchemiser_sdk::Error;
+use alchemiser_sdk::{Error, spelling};
 
 /// Checks a whole file.
 ///

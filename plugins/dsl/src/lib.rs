@@ -43,7 +43,7 @@ mod texts;
 mod tree;
 
 use alchemiser_sdk::{
-    Error, Files, Market, Requirement, Result, Session, Strategy, Weight, export_strategy,
+    Error, Files, NoParameters, Requirement, Result, Strategy, Today, Weights, export_strategy,
 };
 use evaluate::{Evaluator, State};
 pub use format::format;
@@ -58,11 +58,6 @@ pub struct Dsl {
     program: Program,
     state: State,
 }
-
-/// A strategy file takes no parameters.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {}
 
 impl Dsl {
     /// Reads and checks the text of a strategy file.
@@ -85,9 +80,9 @@ impl Dsl {
 }
 
 impl Strategy for Dsl {
-    type Parameters = Parameters;
+    type Parameters = NoParameters;
 
-    fn load(_: Parameters, files: &Files) -> Result<Self> {
+    fn load(_: NoParameters, files: &Files) -> Result<Self> {
         let (_, text) = files.only()?;
         Self::read(text).map_err(|mut problems| problems.swap_remove(0))
     }
@@ -96,18 +91,19 @@ impl Strategy for Dsl {
         requirements::requirements(&self.program)
     }
 
-    fn evaluate(&mut self, market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
+    fn evaluate(&mut self, today: &Today<'_>) -> Result<Weights> {
         let mut evaluator = Evaluator {
             program: &self.program,
-            market,
+            market: today.market(),
             state: &mut self.state,
-            as_of,
+            as_of: today.session(),
         };
         let weights = evaluator.weights();
-        if market.explanation_wanted() {
+        if today.explanation_wanted() {
             evaluator.explain();
         }
-        weights.map_err(|failure| {
+        // The canonical form is right, however many symbols there are.
+        weights.map(Weights::unchecked).map_err(|failure| {
             let place = self.program.place(failure.position);
             Rc::unwrap_or_clone(failure).error.at(place)
         })

@@ -7,9 +7,8 @@ mod tests;
 use crate::Dsl;
 use crate::operator::{Comparison, Operator};
 use crate::reader::{self, is_delimiter};
-use crate::symbol::spelling;
 use crate::tree::{FormId, Kind, Tree};
-use alchemiser_sdk::{Error, Place};
+use alchemiser_sdk::{Error, Place, spelling};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 

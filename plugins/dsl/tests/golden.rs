@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use alchemiser_sdk::testing::TestMarket;
-use alchemiser_sdk::{Error, Files, Session, Strategy, Weight};
-use dsl::{Dsl, Parameters};
+use alchemiser_sdk::{Error, Files, NoParameters, Session, Strategy, Weights};
+use dsl::Dsl;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn program(name: &str) -> PathBuf {
 
 fn load(name: &str) -> Result<Dsl, Error> {
     let text = std::fs::read(program(name)).unwrap();
-    Dsl::load(Parameters {}, &Files(vec![(name.to_owned(), text)]))
+    Dsl::load(NoParameters {}, &Files::new(vec![(name.to_owned(), text)]))
 }
 
 /// The last session on or before a date.
@@ -30,7 +30,7 @@ fn session(date: &str) -> Session {
 }
 
 /// Whether weights, or an error, are what a golden row says.
-fn agrees(result: &Result<Vec<Weight>, Error>, row: &Value) -> bool {
+fn agrees(result: &Result<Weights, Error>, row: &Value) -> bool {
     match (result, row.get("weights")) {
         (Ok(weights), Some(expected)) => {
             let expected = expected.as_object().unwrap();

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use alchemiser_sdk::testing::TestMarket;
-use alchemiser_sdk::{Result, Strategy, Weight};
+use alchemiser_sdk::{Result, Strategy, Weights};
 use dsl::Dsl;
 
 /// The innermost form has this depth at most.
@@ -21,7 +21,7 @@ fn nested(opening: &str, innermost: &str, closing: &str, levels: usize) -> Strin
     opening.repeat(layers) + innermost + &closing.repeat(layers)
 }
 
-fn run(text: String) -> Result<Vec<Weight>> {
+fn run(text: String) -> Result<Weights> {
     let evaluate = move || {
         let mut strategy = Dsl::read(text.as_bytes()).map_err(|problems| problems[0].clone())?;
         let closes = (0..SESSIONS).map(|day| 100.0 + f64::from(day % 7));
@@ -31,7 +31,7 @@ fn run(text: String) -> Result<Vec<Weight>> {
         strategy.requirements();
         let view = market.as_of(SESSIONS - 1);
         // Explains as well: the view always wants it.
-        strategy.evaluate(&view, SESSIONS - 1)
+        strategy.evaluate(&view.today())
     };
     let thread = std::thread::Builder::new().stack_size(STACK);
     thread.spawn(evaluate).unwrap().join().unwrap()

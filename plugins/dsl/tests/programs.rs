@@ -268,7 +268,7 @@ fn explanations_follow_the_path_taken() {
     let place = |line, column| Some(Place { line, column });
     let market = market();
     let view = market.as_of(7);
-    read(program).evaluate(&view, 7).unwrap();
+    read(program).evaluate(&view.today()).unwrap();
 
     let mut explanations = view.explanations().into_iter();
     let condition = |depth, at, text: &str, left, right, holds| {
@@ -356,7 +356,7 @@ fn explanations_end_where_the_evaluation_failed() {
     let market = market();
     let view = market.as_of(7);
     let program = "(if (> 1 2) \"A\" (weight-equal (group \"g\" \"NONE\") (group \"h\" \"A\")))";
-    let error = read(program).evaluate(&view, 7).unwrap_err();
+    let error = read(program).evaluate(&view.today()).unwrap_err();
     assert_eq!(error.class, "NoData");
     let texts: Vec<String> = view
         .explanations()

@@ -4,7 +4,7 @@
 mod naive;
 
 use alchemiser_indicators::Indicator;
-use alchemiser_sdk::{Error, Strategy as _, Weight};
+use alchemiser_sdk::{Error, Strategy as _, Weights};
 use dsl::Dsl;
 use naive::{Comparison, Failure, Form, Operand, Prices, Score, Selection};
 use proptest::prelude::*;
@@ -121,7 +121,7 @@ fn failure(error: &Error) -> Failure {
     (error.class.clone(), symbol, error.need, error.have)
 }
 
-fn assert_agree(found: &Result<Vec<Weight>, Error>, expected: &Result<naive::Portfolio, Failure>) {
+fn assert_agree(found: &Result<Weights, Error>, expected: &Result<naive::Portfolio, Failure>) {
     match (found, expected) {
         (Ok(found), Ok(expected)) => {
             let expected = naive::canonical(expected);
@@ -218,7 +218,7 @@ proptest! {
         // A market that is not asked to explain, and one that is.
         let quiet = market.evaluate(&mut read(&form), as_of);
         let view = market.as_of(as_of);
-        prop_assert_eq!(read(&form).evaluate(&view, as_of), quiet);
+        prop_assert_eq!(read(&form).evaluate(&view.today()), quiet);
     }
 
     #[test]

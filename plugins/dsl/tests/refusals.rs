@@ -1,8 +1,8 @@
 //! What is refused when a file is read, and where.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use alchemiser_sdk::{Error, Files, Strategy};
-use dsl::{Dsl, Parameters};
+use alchemiser_sdk::{Error, Files, NoParameters, Strategy};
+use dsl::Dsl;
 
 fn problems(text: &[u8]) -> Vec<Error> {
     match Dsl::read(text) {
@@ -311,7 +311,7 @@ fn messages_say_what_was_found_and_what_belongs_there() {
 #[test]
 fn exactly_one_file_is_loaded() {
     let file = |text: &str| ("s.clj".to_owned(), text.as_bytes().to_vec());
-    let load = |files| Dsl::load(Parameters {}, &Files(files));
+    let load = |files| Dsl::load(NoParameters {}, &Files::new(files));
     assert!(load(vec![file("\"A\"")]).is_ok());
     let none = load(vec![]).unwrap_err();
     let two = load(vec![file("\"A\""), file("\"A\"")]).unwrap_err();
@@ -324,12 +324,4 @@ fn exactly_one_file_is_loaded() {
         refused.to_string(),
         "1:2: ArgumentError: expected a portfolio, found the number 1"
     );
-}
-
-#[test]
-fn there_are_no_parameters() {
-    use alchemiser_sdk::parse_parameters;
-    assert!(parse_parameters::<Parameters>("{}").is_ok());
-    let error = parse_parameters::<Parameters>("{\"windw\": 1}").unwrap_err();
-    assert!(error.message.contains("windw"), "{error}");
 }

@@ -61,7 +61,7 @@ fn every_branch_is_taken_at_some_time() {
         let mut conditions = BTreeSet::new();
         for session in 400..market.sessions() {
             let view = market.as_of(session);
-            strategy.evaluate(&view, session).unwrap();
+            strategy.evaluate(&view.today()).unwrap();
             for explanation in view.explanations() {
                 if let Explanation::Condition { text, holds, .. } = explanation {
                     conditions.insert(text.clone());

@@ -1,4 +1,4 @@
-//! Holds the symbols of a list that rose most: a strategy to copy.
+//! Holds the symbols of a list that rose most: the example to copy.
 //!
 //! In `book.toml`:
 //!
@@ -11,12 +11,11 @@
 //! ```
 
 use alchemiser_sdk::{
-    Error, Files, Market, Requirement, Result, Score, Session, Strategy, Weight, export_strategy,
+    Files, Requirement, Result, Strategy, Today, Weights, check, export_strategy, rank,
 };
-use serde::Deserialize;
 
 /// What the book may set. A misspelt key is an error, not a default.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Momentum {
     /// What may be held.
@@ -42,74 +41,40 @@ impl Strategy for Momentum {
     // in `load` has a type of its own for them.
     type Parameters = Self;
 
-    fn load(parameters: Self, files: &Files) -> Result<Self> {
-        let refuse = |key, message| Err(Error::parameter(key, message));
-        if !files.0.is_empty() {
-            return refuse("file", "this strategy reads no file".into());
-        }
-        let Momentum { symbols, .. } = &parameters;
-        if symbols.is_empty() {
-            return refuse(
-                "symbols",
-                "`symbols` is empty; name what may be held".into(),
-            );
-        }
-        for (index, symbol) in symbols.iter().enumerate() {
-            let is_same = |other: &String| other.eq_ignore_ascii_case(symbol);
-            if symbols[..index].iter().any(is_same) {
-                return refuse("symbols", format!("`symbols` names `{symbol}` twice"));
-            }
-        }
-        let lookback = parameters.lookback;
-        if !(1..=10_000).contains(&lookback) {
-            let message = format!("`lookback` is {lookback}, and must be from 1 to 10000");
-            return refuse("lookback", message);
-        }
-        let (top, count) = (parameters.top, symbols.len());
-        if !(1..=count).contains(&top) {
-            let message = format!("`top` is {top}, and must be from 1 to {count}, all symbols");
-            return refuse("top", message);
-        }
+    // Refuse here what makes no sense, with the key and what would: the book is
+    // checked by it, long before anything is traded.
+    fn load(parameters: Self, _: &Files) -> Result<Self> {
+        check::symbols("symbols", &parameters.symbols)?;
+        check::range("lookback", parameters.lookback, 1..=10_000)?;
+        check::range("top", parameters.top, 1..=parameters.symbols.len())?;
         Ok(parameters)
     }
 
-    // The host fetches these prices before the first evaluation. A return over
-    // n sessions needs n + 1 closes.
+    // The host fetches these prices before the first evaluation. Asking for any
+    // other ends the evaluation.
     fn requirements(&self) -> Vec<Requirement> {
-        let bars = self.lookback + 1;
-        self.symbols
-            .iter()
-            .map(|symbol| Requirement::last(symbol, bars))
-            .collect()
+        let need =
+            |symbol| Requirement::of_indicator("cumulative-return", symbol, Some(self.lookback));
+        self.symbols.iter().map(need).collect()
     }
 
     // Whatever the market cannot answer, such as too short a history, is an
     // error of the whole evaluation: `?` hands it on, and nothing is traded.
-    fn evaluate(&mut self, market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
-        let mut ranking = Vec::new();
-        for symbol in &self.symbols {
-            let handle = market.find(symbol)?;
-            let series = market.indicator("cumulative-return", handle, Some(self.lookback))?;
-            let name = symbol.clone();
-            let value = market.value(series, as_of)?; // in percent
-            ranking.push(Score { name, value });
-        }
-        // Largest first. The sort is stable: of equals, the one listed first.
-        ranking.sort_by(|left, right| right.value.total_cmp(&left.value));
+    fn evaluate(&mut self, today: &Today<'_>) -> Result<Weights> {
+        let Self { lookback, top, .. } = *self;
 
+        // In percent, largest first; of equals, the one listed first.
+        let ranking = rank(&self.symbols, |symbol| {
+            today.cumulative_return(symbol, lookback)
+        })?;
         let rising = ranking.iter().take_while(|score| score.value > 0.0);
-        let chosen: Vec<&Score> = rising.take(self.top).collect();
+        let chosen: Vec<&str> = rising.take(top).map(|score| score.name.as_str()).collect();
 
-        if market.explanation_wanted() {
-            let Self { top, lookback, .. } = self;
-            let text = format!("top {top} of those that rose over {lookback} sessions");
-            market.explain_selection(0, None, &text, &ranking, chosen.len() as u32);
-        }
+        let text = format_args!("top {top} of those that rose over {lookback} sessions");
+        today.explain_selection(text, &ranking, chosen.len());
 
         // Each place is an equal share; a place that nothing fills stays cash.
-        let share = 1.0 / self.top as f64;
-        let weights = chosen.iter().map(|score| Weight::new(&score.name, share));
-        Ok(weights.collect())
+        Weights::equal_parts(top, chosen)
     }
 }
 

@@ -7,7 +7,7 @@ mod planning;
 mod request;
 
 use alchemiser_sdk::planner::{Item, RebalancePlan, Request};
-use alchemiser_sdk::{Portfolio, Result, export_portfolio};
+use alchemiser_sdk::{NoParameters, Portfolio, Result, export_portfolio};
 use rust_decimal::Decimal;
 
 use planning::{Plan, Trade, money};
@@ -36,8 +36,10 @@ use request::Snapshot;
 pub struct Rebalance;
 
 impl Portfolio for Rebalance {
-    fn plan(request: Request) -> Result<RebalancePlan> {
-        let snapshot = Snapshot::parse(&request)?;
+    type Parameters = NoParameters;
+
+    fn plan(request: &Request, _: NoParameters) -> Result<RebalancePlan> {
+        let snapshot = Snapshot::parse(request)?;
         let plan = planning::plan(&snapshot)?;
         Ok(answer(&plan))
     }

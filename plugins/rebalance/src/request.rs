@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alchemiser_sdk::planner::{self, Request};
-use alchemiser_sdk::{Error, Result, parse_parameters};
+use alchemiser_sdk::{Error, Result};
 use rust_decimal::Decimal;
-use serde::Deserialize;
 
 /// The account, its targets and the prices, all of one moment.
 #[derive(Debug)]
@@ -49,11 +48,6 @@ pub(crate) struct Settings {
     pub(crate) allow_margin: bool,
 }
 
-/// This plugin has no parameters of its own; writing one is a mistake.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoParameters {}
-
 // Bounds far outside anything real. Within them no product or sum of the plan
 // comes near the end of a decimal's range, 7.9e28.
 pub(crate) const LARGEST_AMOUNT: i64 = 1_000_000_000_000_000;
@@ -66,7 +60,6 @@ const WEIGHT_SUM_TOLERANCE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 impl Snapshot {
     pub(crate) fn parse(request: &Request) -> Result<Self> {
-        let NoParameters {} = parse_parameters(&request.parameters)?;
         let settings = Settings::parse(&request.settings)?;
         let cash = Field::of_request("cash").decimal(
             &request.cash,

@@ -391,7 +391,7 @@ fn what_cannot_be_planned_is_refused() {
         ),
         (
             with(&|request| request.parameters = r#"{"reserve": 1}"#.into()),
-            "ParameterError: unknown field `reserve`, there are no fields [ parameters]",
+            "ParameterError: parameters: unknown key `reserve`; none is known here [ reserve]",
         ),
     ];
     for (message, expected) in table {

@@ -22,6 +22,16 @@ pub struct Score {
     pub value: f64,
 }
 
+impl Score {
+    /// A candidate and its score.
+    pub fn new(name: impl Into<String>, value: f64) -> Self {
+        Self {
+            name: name.into(),
+            value,
+        }
+    }
+}
+
 /// A part of a portfolio, for [`Market::explain_division`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
@@ -33,7 +43,19 @@ pub struct Part {
     pub measure: Option<f64>,
 }
 
-/// Prices and indicators up to the session under evaluation.
+impl Part {
+    /// A part and its share of the whole.
+    pub fn new(name: impl Into<String>, share: f64) -> Self {
+        Self {
+            name: name.into(),
+            share,
+            measure: None,
+        }
+    }
+}
+
+/// Prices and indicators up to the session under evaluation, by handles.
+/// [`Today`](crate::Today) has the same by name.
 ///
 /// Implemented by the host for a running plugin and by
 /// [`testing::TestMarket::as_of`](crate::testing::TestMarket::as_of) for native tests. The

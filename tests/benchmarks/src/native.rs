@@ -1,7 +1,7 @@
 //! A strategy file evaluated natively, on the same market as in the sandbox.
 
 use alchemiser_market::{DataError, Market, ReadError, SeriesHandle, Session, SymbolHandle, View};
-use alchemiser_sdk::{Error, Requirement, Result, Strategy, Weight};
+use alchemiser_sdk::{Error, Requirement, Result, Strategy, Today, Weights};
 use dsl::Dsl;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -40,11 +40,11 @@ impl Native {
     ///
     /// # Errors
     /// The strategy's own.
-    pub fn evaluate(&mut self, session: Session) -> Result<Vec<Weight>> {
+    pub fn evaluate(&mut self, session: Session) -> Result<Weights> {
         if let Err(error) = self.market.0.borrow_mut().advance(session) {
             panic!("{error}");
         }
-        self.strategy.evaluate(&self.market, session.0)
+        self.strategy.evaluate(&Today::new(&self.market, session.0))
     }
 }
 

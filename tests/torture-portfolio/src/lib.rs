@@ -1,12 +1,13 @@
 //! A portfolio plugin that misbehaves in the way that its parameters name.
 
 use alchemiser_sdk::planner::{Action, Item, RebalancePlan, Request};
-use alchemiser_sdk::{Error, Portfolio, Result, export_portfolio, parse_parameters};
+use alchemiser_sdk::{Error, Portfolio, Result, export_portfolio};
 use serde::Deserialize;
 
+/// What to do.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parameters {
+pub struct Parameters {
     behaviour: Behaviour,
 }
 
@@ -28,10 +29,11 @@ enum Behaviour {
 pub struct Torture;
 
 impl Portfolio for Torture {
-    fn plan(request: Request) -> Result<RebalancePlan> {
-        let Parameters { behaviour } = parse_parameters(&request.parameters)?;
-        let mut plan = hold(&request);
-        match behaviour {
+    type Parameters = Parameters;
+
+    fn plan(request: &Request, parameters: Parameters) -> Result<RebalancePlan> {
+        let mut plan = hold(request);
+        match parameters.behaviour {
             Behaviour::Behave => {}
             Behaviour::EchoSettings => {
                 let text = format!("{:?}", request.settings);

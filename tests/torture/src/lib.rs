@@ -6,10 +6,9 @@
     reason = "the SDK's error is large on hosts, and plugins run on wasm32"
 )]
 
-use alchemiser_sdk::bindings::strategy::alchemiser::plugin::log;
 use alchemiser_sdk::guest::HostMarket;
 use alchemiser_sdk::{
-    Error, Files, Market, Requirement, Result, Session, Strategy, Weight, export_strategy,
+    Error, Files, Requirement, Result, Strategy, Today, Weight, Weights, export_strategy, log,
 };
 use serde::Deserialize;
 use std::hint::black_box;
@@ -103,10 +102,11 @@ impl Strategy for Torture {
             leaked: Vec::new(),
         };
         if let Behaviour::EchoFiles = parameters.behaviour {
+            let files: Vec<_> = files.iter().collect();
             return Err(Error::new("Echo", format!("{files:?}")));
         }
         if parameters.during == Call::Load {
-            torture.misbehave(&HostMarket, 0)?;
+            torture.misbehave(&Today::new(&HostMarket, 0))?;
         }
         Ok(torture)
     }
@@ -118,7 +118,7 @@ impl Strategy for Torture {
                 leaked: Vec::new(),
             };
             // The function has no error to answer with.
-            let _ = torture.misbehave(&HostMarket, 0);
+            let _ = torture.misbehave(&Today::new(&HostMarket, 0));
         }
         match self.parameters.behaviour {
             Behaviour::NoSymbol if self.parameters.during == Call::Requirements => {
@@ -128,37 +128,34 @@ impl Strategy for Torture {
         }
     }
 
-    fn evaluate(&mut self, market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
+    fn evaluate(&mut self, today: &Today<'_>) -> Result<Weights> {
         if self.parameters.during == Call::Evaluate {
-            self.misbehave(market, as_of)
+            // Not as a builder of weights would have it.
+            self.misbehave(today).map(Weights::unchecked)
         } else {
-            behave(market, as_of)
+            behave(today).map(Weights::unchecked)
         }
     }
 }
 
 export_strategy!(Torture);
 
-fn behave(market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
-    let symbol = market.find("AAPL")?;
-    let average = market.indicator("moving-average-price", symbol, Some(10))?;
-    let average = market.value(average, as_of)?;
-    let close = market.close(symbol, as_of)?;
-    let holds = close > average;
-    if market.explanation_wanted() {
-        market.explain_condition(0, None, "AAPL above its average", close, average, holds);
-    }
-    log::write(log::Level::Debug, "looked at AAPL");
-    log::write(log::Level::Info, "decided");
+fn behave(today: &Today<'_>) -> Result<Vec<Weight>> {
+    let average = today.moving_average_price("AAPL", 10)?;
+    let close = today.close("AAPL")?;
+    let holds = today.is_above("AAPL above its average", close, average);
+    log::debug!("looked at AAPL");
+    log::info!("decided");
     let weight = if holds { 0.75 } else { 0.25 };
     Ok(vec![Weight::new("AAPL", weight)])
 }
 
 impl Torture {
-    fn misbehave(&mut self, market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
+    fn misbehave(&mut self, today: &Today<'_>) -> Result<Vec<Weight>> {
         const MIB: usize = 1 << 20;
+        let (market, as_of) = (today.market(), today.session());
         let weights = match self.parameters.behaviour {
-            Behaviour::Behave | Behaviour::EchoFiles => return behave(market, as_of),
+            Behaviour::Behave | Behaviour::EchoFiles => return behave(today),
             Behaviour::EndlessLoop => loop {
                 black_box(());
             },
@@ -195,13 +192,13 @@ impl Torture {
                 vec![Weight::new("AAPL", 0.5), Weight::new("AAPL", 0.25)]
             }
             Behaviour::LogFlood => loop {
-                log::write(log::Level::Info, "flood");
+                log::info!("flood");
             },
             Behaviour::QuietLogFlood => loop {
-                log::write(log::Level::Debug, "flood");
+                log::debug!("flood");
             },
             Behaviour::HugeLogLine => {
-                log::write(log::Level::Info, &"x".repeat(2 * MIB));
+                log::info!("{}", "x".repeat(2 * MIB));
                 vec![]
             }
             Behaviour::ExplanationFlood => {

@@ -3,6 +3,7 @@
 pub mod dates;
 pub mod dev;
 pub mod dlq;
+pub mod doctor;
 pub mod evaluate;
 pub mod events;
 pub mod indicator;

@@ -3,7 +3,10 @@
 mod build;
 mod inspect;
 mod list;
+mod new;
 mod test;
+
+pub use build::{Built, build_into, failure as build_failure};
 
 use crate::arguments::{self, Arguments};
 use crate::failure::CommandResult;
@@ -15,6 +18,7 @@ use std::path::Path;
 /// Runs one of the commands.
 pub fn plugin(command: &arguments::Plugin, arguments: &Arguments) -> CommandResult {
     match command {
+        arguments::Plugin::New(command) => new::new(command, arguments),
         arguments::Plugin::Build { names } => build::build(names, arguments),
         arguments::Plugin::Inspect { file } => inspect::inspect(file, arguments),
         arguments::Plugin::List => list::list(arguments),

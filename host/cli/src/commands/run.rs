@@ -194,7 +194,8 @@ fn report(
     }
 }
 
-fn start_command(project: &Project, session: SessionDate) -> StartCommand {
+/// Asks for the workflow of a session.
+pub fn start_command(project: &Project, session: SessionDate) -> StartCommand {
     let settings = &project.settings;
     StartCommand {
         account: account(project),

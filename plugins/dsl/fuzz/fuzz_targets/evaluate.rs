@@ -54,6 +54,6 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(units, 1e10);
         }
         let view = market.as_of(SESSIONS - 1);
-        let _ = strategy.evaluate(&view, SESSIONS - 1);
+        let _ = strategy.evaluate(&view.today());
     });
 });

@@ -1,9 +1,8 @@
 //! Building requests and reading plans.
 
-use alchemiser_sdk::planner::{
-    Action, Instrument, Position, RebalancePlan, Request, Settings, Target,
-};
-use alchemiser_sdk::{Error, Portfolio};
+use alchemiser_sdk::Error;
+use alchemiser_sdk::planner::{Action, Position, RebalancePlan, Request};
+use alchemiser_sdk::testing::{self, TestAccount};
 use rebalance::Rebalance;
 use rust_decimal::Decimal;
 
@@ -15,42 +14,27 @@ pub fn request(
     positions: &[(&str, &str)],
     prices: &[(&str, &str)],
 ) -> Request {
-    let targets = targets.iter().map(|(symbol, weight)| Target {
-        symbol: (*symbol).to_owned(),
-        weight: (*weight).to_owned(),
+    let account = TestAccount::new(cash);
+    let account = targets.iter().fold(account, |account, (symbol, weight)| {
+        account.target(symbol, weight)
     });
-    let positions = positions.iter().map(|(symbol, quantity)| Position {
-        symbol: (*symbol).to_owned(),
-        quantity: (*quantity).to_owned(),
+    let account = positions
+        .iter()
+        .fold(account, |account, (symbol, quantity)| {
+            account.holds(symbol, quantity)
+        });
+    let account = prices.iter().fold(account, |account, (symbol, price)| {
+        account.price(symbol, price)
     });
-    let instruments = prices.iter().map(|(symbol, price)| Instrument {
-        symbol: (*symbol).to_owned(),
-        price: (*price).to_owned(),
-        fractionable: true,
-    });
-    Request {
-        targets: targets.collect(),
-        cash: cash.to_owned(),
-        positions: positions.collect(),
-        instruments: instruments.collect(),
-        settings: Settings {
-            cash_reserve: "0.01".to_owned(),
-            min_trade_share: "0.01".to_owned(),
-            min_trade_amount: "5".to_owned(),
-            max_position: "1".to_owned(),
-            rebalance_threshold: "0".to_owned(),
-            allow_margin: false,
-        },
-        parameters: "{}".to_owned(),
-    }
+    account.request()
 }
 
 pub fn plan(request: &Request) -> RebalancePlan {
-    Rebalance::plan(request.clone()).unwrap()
+    testing::plan::<Rebalance>(request).unwrap()
 }
 
 pub fn refused(request: &Request) -> Error {
-    Rebalance::plan(request.clone()).unwrap_err()
+    testing::plan::<Rebalance>(request).unwrap_err()
 }
 
 /// One line an item: action, symbol, trade amount, target quantity, and

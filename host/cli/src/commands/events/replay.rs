@@ -54,7 +54,7 @@ pub fn replay(command: &Events, project: &Project, json: bool) -> CommandResult 
         to: *to,
         rule: rule
             .as_deref()
-            .map(|rule| known_rule(rule, &worker.routes))
+            .map(|rule| known_rule(rule, &worker.setup.routes))
             .transpose()?,
         skipped: if *act { BTreeSet::new() } else { acting() },
     };

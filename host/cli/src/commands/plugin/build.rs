@@ -5,49 +5,148 @@ use crate::arguments::Arguments;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
 use alchemiser_builder::{BuildError, Builder};
-use alchemiser_sandbox::{Inspection, componentize, inspect};
+use alchemiser_sandbox::{Inspection, Origin, componentize, inspect};
 use serde_json::Value;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Builds the plugins named, or all those of the project.
 pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
-    let project = Project::open(arguments)?;
-    let builder = Builder::open(project.root()).map_err(failure)?;
-    for name in names {
-        builder.check(name).map_err(failure)?;
-    }
-    let names: Vec<&str> = if names.is_empty() {
-        builder.plugins().collect()
-    } else {
-        names.iter().map(String::as_str).collect()
-    };
-
     let mut table = table("file");
-    for name in names {
-        let component = component(&builder, name)?;
-        let file = project.plugin(name);
-        let changed = store(&file, &component.bytes).map_err(|error| {
-            CommandFailure::failed(
-                "BuildError",
-                format!("cannot write {}: {error}", file.display()),
-            )
-        })?;
+    for Job {
+        builder,
+        name,
+        file,
+    } in jobs(names, arguments)?
+    {
+        let Built {
+            inspection,
+            changed,
+        } = build_into(&builder, &name, &file)?;
         if arguments.json {
-            let mut line = component_json(&file, &component.inspection);
+            let mut line = component_json(&file, &inspection);
             line.insert("plugin".to_owned(), name.into());
             line.insert("changed".to_owned(), changed.into());
             println!("{}", Value::Object(line));
         } else {
             let unchanged = if changed { "" } else { " (unchanged)" };
             let last = format!("{}{unchanged}", file.display());
-            table.row(cells(name, &component.inspection, last));
+            table.row(cells(&name, &inspection, last));
         }
     }
     if !arguments.json {
         table.print();
     }
     Ok(())
+}
+
+/// A plugin to build.
+struct Job {
+    builder: Rc<Builder>,
+    name: String,
+    /// Where its component is to lie.
+    file: PathBuf,
+}
+
+/// What the command line asks for. All of it is known before the first is built.
+fn jobs(names: &[String], arguments: &Arguments) -> CommandResult<Vec<Job>> {
+    let project = Project::find(arguments)?;
+    if names.is_empty() {
+        return match crate_here() {
+            Some(folder) => Ok(vec![of_folder(&folder, project.as_ref())?]),
+            None => of_project(&Project::open(arguments)?, &[]),
+        };
+    }
+    let (folders, names): (Vec<&String>, Vec<&String>) =
+        names.iter().partition(|name| is_folder(name));
+    let mut jobs = Vec::new();
+    if !names.is_empty() {
+        jobs.extend(of_project(&Project::open(arguments)?, &names)?);
+    }
+    for folder in folders {
+        jobs.push(of_folder(Path::new(folder), project.as_ref())?);
+    }
+    Ok(jobs)
+}
+
+/// Some plugins of the project, or all of them.
+fn of_project(project: &Project, names: &[&String]) -> CommandResult<Vec<Job>> {
+    let builder = Rc::new(Builder::open(project.root()).map_err(failure)?);
+    for name in names {
+        builder.check(name).map_err(failure)?;
+    }
+    let names: Vec<&str> = if names.is_empty() {
+        builder.plugins().collect()
+    } else {
+        names.iter().map(|name| name.as_str()).collect()
+    };
+    let job = |name: &str| Job {
+        builder: Rc::clone(&builder),
+        name: name.to_owned(),
+        file: project.plugin(name),
+    };
+    Ok(names.into_iter().map(job).collect())
+}
+
+/// The plugin whose crate lies in a folder, for a project or for none.
+fn of_folder(folder: &Path, project: Option<&Project>) -> CommandResult<Job> {
+    let builder = Builder::open(folder).map_err(failure)?;
+    let name = builder.plugin_in(folder).map_err(failure)?.to_owned();
+    Ok(Job {
+        file: match project {
+            Some(project) => project.plugin(&name),
+            None => folder.join(format!("target/plugins/{name}.wasm")),
+        },
+        name,
+        builder: Rc::new(builder),
+    })
+}
+
+/// Names have no separators.
+fn is_folder(name: &str) -> bool {
+    name.contains(std::path::is_separator) || name == "." || name == ".."
+}
+
+/// The plugin crate of its own, in no project's workspace, that this folder is in.
+pub(super) fn crate_here() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    for folder in here.ancestors() {
+        if folder.join(Project::MARK).is_file() {
+            return None;
+        }
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).ok();
+        let manifest: Option<toml::Table> = manifest.and_then(|it| toml::from_str(&it).ok());
+        if let Some(manifest) = manifest.filter(|it| it.contains_key("workspace")) {
+            let dependencies = manifest.get("dependencies");
+            let sdk = dependencies.and_then(|it| it.get("alchemiser-sdk"));
+            return sdk.map(|_| folder.to_owned());
+        }
+    }
+    None
+}
+
+/// A plugin that was built.
+pub struct Built {
+    /// What it is.
+    pub inspection: Inspection,
+    /// Whether another one lay there before.
+    pub changed: bool,
+}
+
+/// Builds a plugin, and puts its component in its place.
+pub fn build_into(builder: &Builder, name: &str, file: &Path) -> CommandResult<Built> {
+    let Component { bytes, inspection } = component(builder, name)?;
+    let changed = store(file, &bytes).map_err(|error| {
+        CommandFailure::failed(
+            "BuildError",
+            format!("cannot write {}: {error}", file.display()),
+        )
+    })?;
+    Ok(Built {
+        inspection,
+        changed,
+    })
 }
 
 /// A plugin that this host can run.
@@ -66,7 +165,15 @@ pub(super) fn component(builder: &Builder, name: &str) -> CommandResult<Componen
         )
     };
     let module = builder.compile(name).map_err(failure)?;
-    let bytes = componentize(&module).map_err(|error| refused(error.to_string()))?;
+    let mut bytes = componentize(&module).map_err(|error| refused(error.to_string()))?;
+    let sources = builder.sources(name).map_err(failure)?;
+    let origin = Origin {
+        plugin: name.to_owned(),
+        sources: sources.digest,
+        files: sources.files,
+        compiler: sources.compiler,
+    };
+    origin.write_into(&mut bytes);
     let inspection = inspect(&bytes).map_err(|reason| refused(reason.to_string()))?;
     match &inspection.contract {
         Ok(_) => Ok(Component { bytes, inspection }),
@@ -97,9 +204,11 @@ pub(super) fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
 }
 
 /// What the user asked for in vain is wrong usage; what did not work is a failure.
-pub(super) fn failure(error: BuildError) -> CommandFailure {
+pub fn failure(error: BuildError) -> CommandFailure {
     match error {
-        BuildError::UnknownPlugin { .. } => CommandFailure::usage("UnknownPlugin", error),
+        BuildError::UnknownPlugin { .. } | BuildError::NoPlugin { .. } => {
+            CommandFailure::usage("UnknownPlugin", error)
+        }
         BuildError::Project { .. } => CommandFailure::usage("BuildError", error),
         BuildError::NoToolchain => CommandFailure::failed("NoToolchain", error),
         BuildError::Io { .. } | BuildError::Compile { .. } | BuildError::NoModule { .. } => {

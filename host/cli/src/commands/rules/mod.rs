@@ -7,6 +7,7 @@ mod test;
 
 pub use check::findings;
 pub use schedules::on_the_wall;
+pub use test::run_tests;
 
 use crate::arguments::{Arguments, Rules};
 use crate::failure::{CommandFailure, CommandResult};

@@ -15,6 +15,18 @@ pub fn of_routes(project: &Project, json: bool) -> CommandResult {
     test(&cases, &routes, project.root(), json)
 }
 
+/// Runs the tests of the routes, and fails with the first that does.
+pub fn run_tests(project: &Project) -> CommandResult {
+    let routes = project.routes_and_events()?;
+    for case in routes.tests().iter().map(Case::from) {
+        run(&case, &routes, project.root()).map_err(|failure| {
+            let message = format!("{}: test `{}` fails: {failure}", Project::MARK, case.name);
+            CommandFailure::failed("RoutesTestFailed", message)
+        })?;
+    }
+    Ok(())
+}
+
 /// Runs the cases of a file. A project is needed only where its routes are.
 pub fn of_file(file: &Path, arguments: &Arguments) -> CommandResult {
     let name = file.display().to_string();

@@ -1,0 +1,201 @@
+//! The plugins whose sources lie in the project: which have changed, and
+//! building them.
+
+use crate::commands::plugin::{Built, build_into};
+use crate::failure::CommandResult;
+use crate::project::Project;
+use crate::sources::Stamp;
+use alchemiser_builder::Builder;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files by their stamps.
+type Stamps = BTreeMap<PathBuf, Stamp>;
+
+/// The plugin crates of a project, which may have none.
+pub(super) struct Crates<'a> {
+    project: &'a Project,
+    /// What says which crates there are, when they were last listed.
+    manifests: Stamps,
+    builder: Option<Arc<Builder>>,
+    /// What each plugin was last built from.
+    built: BTreeMap<String, Stamps>,
+}
+
+impl<'a> Crates<'a> {
+    /// Those of a project, none of them built yet.
+    pub(super) fn of(project: &'a Project) -> Self {
+        Self {
+            project,
+            manifests: Stamps::new(),
+            builder: None,
+            built: BTreeMap::new(),
+        }
+    }
+
+    /// The plugins whose sources differ from those that they were last built
+    /// from. Calling it counts as building them.
+    ///
+    /// # Errors
+    /// Crates may have been added or removed, and cargo cannot read them.
+    pub(super) fn changed(&mut self) -> CommandResult<Vec<String>> {
+        self.list_again()?;
+        let Some(builder) = &self.builder else {
+            return Ok(Vec::new());
+        };
+        let mut changed = Vec::new();
+        for plugin in builder.plugins() {
+            let stamps = self.stamps(builder, plugin);
+            if self.built.get(plugin) != Some(&stamps) {
+                self.built.insert(plugin.to_owned(), stamps);
+                changed.push(plugin.to_owned());
+            }
+        }
+        self.built
+            .retain(|name, _| builder.plugins().any(|plugin| plugin == name));
+        Ok(changed)
+    }
+
+    /// Builds a plugin, and puts its component where components lie.
+    pub(super) fn builder(&self) -> Option<Arc<Builder>> {
+        self.builder.clone()
+    }
+
+    /// The folders in which a change concerns plugins.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let Some(builder) = &self.builder else {
+            return Vec::new();
+        };
+        let of_plugins = builder
+            .plugins()
+            .flat_map(|plugin| builder.folders(plugin).unwrap_or_default())
+            .cloned();
+        of_plugins.chain([self.contract()]).collect()
+    }
+
+    /// Asks cargo again when it may give another answer.
+    fn list_again(&mut self) -> CommandResult {
+        let root = self.project.root();
+        let mut manifests = Stamps::new();
+        let own = root.join("Cargo.toml");
+        let plugins = std::fs::read_dir(root.join(Builder::PLUGINS));
+        let folders = plugins.into_iter().flatten().flatten();
+        let of_plugins = folders.map(|folder| folder.path().join("Cargo.toml"));
+        for manifest in [own.clone()].into_iter().chain(of_plugins) {
+            if let Some(stamp) = Stamp::of(&manifest) {
+                manifests.insert(manifest, stamp);
+            }
+        }
+        if manifests == self.manifests {
+            return Ok(());
+        }
+        let is_workspace = manifests.contains_key(&own);
+        // Also if it fails: it would fail again.
+        self.manifests = manifests;
+        self.builder = None;
+        if is_workspace {
+            let builder = Builder::open(root).map_err(crate::commands::plugin::build_failure)?;
+            self.builder = Some(Arc::new(builder.quiet()));
+        }
+        Ok(())
+    }
+
+    fn stamps(&self, builder: &Builder, plugin: &str) -> Stamps {
+        let mut stamps = Stamps::new();
+        for folder in builder.folders(plugin).unwrap_or_default() {
+            note(folder, &mut stamps);
+        }
+        note(&self.contract(), &mut stamps);
+        for file in ["Cargo.toml", "Cargo.lock"] {
+            let path = self.project.root().join(file);
+            if let Some(stamp) = Stamp::of(&path) {
+                stamps.insert(path, stamp);
+            }
+        }
+        stamps
+    }
+
+    /// Every plugin's bindings are generated from it.
+    fn contract(&self) -> PathBuf {
+        self.project.root().join(Builder::PLUGINS).join("wit")
+    }
+}
+
+/// Builds a plugin, and puts its component where components lie.
+pub(super) fn build(builder: &Builder, project: &Project, plugin: &str) -> CommandResult<Built> {
+    build_into(builder, plugin, &project.plugin(plugin))
+}
+
+/// Notes every file below a folder that a build may read.
+fn note(folder: &Path, stamps: &mut Stamps) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && !is_beside_the_point(name) {
+            note(&path, stamps);
+        } else if !is_folder
+            && !is_temporary(name)
+            && let Some(stamp) = Stamp::of(&path)
+        {
+            stamps.insert(path, stamp);
+        }
+    }
+}
+
+/// Folders that hold no sources: what was built, what is hidden, and tests.
+fn is_beside_the_point(folder: &str) -> bool {
+    folder.starts_with('.')
+        || ["target", "node_modules", "tests", "benches", "fuzz"].contains(&folder)
+}
+
+/// What editors leave beside a file while it is edited.
+fn is_temporary(file: &str) -> bool {
+    let ends = ["~", ".swp", ".swx", ".tmp", ".bak", ".orig", "___"];
+    file.starts_with(['.', '#'])
+        || ends.iter().any(|end| file.ends_with(end))
+        // Vim makes it to see whether it may.
+        || file == "4913"
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn sources_are_noted_and_what_editors_leave_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        };
+        for name in [
+            "Cargo.toml",
+            "src/lib.rs",
+            "src/table.csv",
+            "src/.lib.rs.swp",
+            "src/lib.rs~",
+            "src/#lib.rs#",
+            "src/4913",
+            "src/lib.rs___jb_tmp___",
+            ".git/index",
+            "target/plugin/mine.wasm",
+            "tests/holds.toml",
+        ] {
+            write(name);
+        }
+        let mut stamps = Stamps::new();
+        note(folder.path(), &mut stamps);
+        let names: Vec<_> = stamps
+            .keys()
+            .map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap())
+            .collect();
+        assert_eq!(names, ["Cargo.toml", "src/lib.rs", "src/table.csv"]);
+    }
+}
