@@ -14,8 +14,9 @@ pub struct Usage {
     /// Wall time.
     pub time: Duration,
     /// WebAssembly instructions, roughly: the same number for the same call on
-    /// every machine. `None` where they are not counted; see
-    /// [`Settings::count_fuel`](crate::Settings::count_fuel).
+    /// every machine. `None` where they are not counted, see
+    /// [`Settings::count_fuel`](crate::Settings::count_fuel), and of a call that
+    /// was ended: such a call has no certain count.
     pub fuel: Option<u64>,
     /// Linear memory of the instance after the call, in bytes. It never
     /// shrinks, so that this is the most that the instance has needed so far.
@@ -77,8 +78,8 @@ impl Instance {
         let answer = body(&mut self.store);
         self.usage = Usage {
             time: begin.elapsed(),
-            fuel: settings
-                .count_fuel
+            // A call that is interrupted does not write down its last count.
+            fuel: (settings.count_fuel && answer.is_ok())
                 .then(|| self.store.get_fuel().map_or(0, |left| FUEL - left)),
             memory: self.store.data().limiter.used(),
         };

@@ -54,11 +54,18 @@ fn fuel_is_the_same_for_the_same_calls() {
 }
 
 #[test]
-fn an_endless_loop_burns_fuel_until_its_time_is_up() {
-    let looping = usages(&sandbox(true), "endless-loop", &[30]);
-    let call = looping[1];
-    assert!(call.fuel.unwrap() > 1_000_000, "{call:?}");
-    assert!(call.time >= Duration::from_millis(500), "{call:?}");
+fn a_call_that_is_ended_has_its_time_and_no_fuel() {
+    for behaviour in ["endless-loop", "panic"] {
+        let [load, call] = usages(&sandbox(true), behaviour, &[30])[..] else {
+            panic!("one call was made");
+        };
+        assert!(load.fuel.is_some());
+        assert_eq!(call.fuel, None, "{behaviour}");
+        assert!(call.memory > 0, "{behaviour}");
+        if behaviour == "endless-loop" {
+            assert!(call.time >= Duration::from_millis(500), "{call:?}");
+        }
+    }
 }
 
 #[test]

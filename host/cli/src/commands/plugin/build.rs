@@ -150,14 +150,14 @@ pub fn build_into(builder: &Builder, name: &str, file: &Path) -> CommandResult<B
 }
 
 /// A plugin that this host can run.
-pub(super) struct Component {
-    pub(super) bytes: Vec<u8>,
+struct Component {
+    bytes: Vec<u8>,
     inspection: Inspection,
 }
 
 /// Compiles a plugin and makes sure that the sandbox will take it, so that a
 /// component that it refuses is never put where plugins lie.
-pub(super) fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
+fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
     let refused = |reason: String| {
         CommandFailure::failed(
             "BuildError",
@@ -184,7 +184,7 @@ pub(super) fn component(builder: &Builder, name: &str) -> CommandResult<Componen
 /// Puts a file in its place at once, so that nobody ever reads half of it; says
 /// whether it was another before. An equal file is left alone: whoever watches
 /// the folder would load it again for nothing.
-pub(super) fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
+fn store(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     if std::fs::read(file).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }

@@ -84,9 +84,12 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
         match &target.subject {
             Subject::Plugin(name) => names.insert(name.as_str()),
             Subject::Strategy(_) => names.insert(StrategySource::FILE_PLUGIN),
-            Subject::Crate { folder, name } => {
-                let builder = builder(folder)?;
-                build_plugin(&builder, name, &targets::component_of(folder, name))?;
+            Subject::Crate {
+                folder,
+                name,
+                component,
+            } => {
+                build::build_into(&builder(folder)?, name, component)?;
                 false
             }
             Subject::Component(_) => false,
@@ -98,7 +101,7 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
     }
     let builder = builder(project.root())?;
     for name in names {
-        build_plugin(&builder, name, &project.plugin(name))?;
+        build::build_into(&builder, name, &project.plugin(name))?;
     }
     Ok(())
 }
@@ -111,15 +114,6 @@ fn builder(workspace: &Path) -> CommandResult<Builder> {
     } else {
         builder.quiet()
     })
-}
-
-fn build_plugin(builder: &Builder, name: &str, file: &Path) -> CommandResult {
-    let component = build::component(builder, name)?;
-    build::store(file, &component.bytes).map_err(|error| {
-        let message = format!("cannot write {}: {error}", file.display());
-        CommandFailure::failed("BuildError", message)
-    })?;
-    Ok(())
 }
 
 /// A plugin or strategy that is ready to be asked, and its scenarios.
@@ -145,9 +139,9 @@ impl Suite {
         let named = |file: &Path| file.to_string_lossy().into_owned();
         let strategy = match &subject {
             Subject::Plugin(name) => plugins.plugin_alone(name)?,
-            Subject::Crate { folder, name } => {
-                plugins.component_alone(name, &targets::component_of(folder, name))?
-            }
+            Subject::Crate {
+                name, component, ..
+            } => plugins.component_alone(name, component)?,
             Subject::Component(file) | Subject::Strategy(file) => plugins.target(&named(file))?,
         };
         let asked = match strategy.plugin.kind() {

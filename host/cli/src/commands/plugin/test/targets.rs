@@ -1,6 +1,7 @@
 //! What is tested, and where its scenarios are.
 
 use crate::arguments::{Arguments, PluginTest};
+use crate::commands::plugin::build::crate_here;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
 use alchemiser_suggest::instead_of;
@@ -26,6 +27,8 @@ pub(super) enum Subject {
         folder: PathBuf,
         /// Its name.
         name: String,
+        /// Where its component lies.
+        component: PathBuf,
     },
     /// A component.
     Component(PathBuf),
@@ -69,7 +72,7 @@ const FIRST: &str = "[[scenario]]\n\
 pub(super) fn project(names: &[String], arguments: &Arguments) -> CommandResult<Project> {
     let is_alone = |name: &String| name.ends_with(".wasm") || is_crate(Path::new(name));
     let needs_none = match names {
-        [] => is_crate(Path::new(".")),
+        [] => crate_here().is_some(),
         names => names.iter().all(is_alone),
     };
     if needs_none {
@@ -79,19 +82,20 @@ pub(super) fn project(names: &[String], arguments: &Arguments) -> CommandResult<
     }
 }
 
-/// What the command asks for; without a name all that has scenarios, outside of
-/// a project the crate of this folder.
+/// What the command asks for; without a name the crate of its own that this
+/// folder is in, or else all that has scenarios.
 pub(super) fn targets(command: &PluginTest, project: &Project) -> CommandResult<Vec<Target>> {
-    let here = [".".to_owned()];
-    let names = match &command.names[..] {
-        [] if project.is_one() => return everything(project),
-        [] => &here,
-        names => names,
+    let subjects = match (&command.names[..], crate_here()) {
+        ([], Some(folder)) => vec![crate_in(&short(folder), project)?],
+        ([], None) => return everything(project),
+        (names, _) => names
+            .iter()
+            .map(|name| subject(name, project))
+            .collect::<CommandResult<_>>()?,
     };
-    names
-        .iter()
-        .map(|name| {
-            let subject = subject(name, project)?;
+    subjects
+        .into_iter()
+        .map(|subject| {
             let files = match &command.scenarios {
                 Some(path) => given(path)?,
                 None => own(&subject, project)?,
@@ -149,6 +153,14 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
     ))
 }
 
+/// A folder as it is named from here. Paths are printed; short ones read better.
+fn short(folder: PathBuf) -> PathBuf {
+    match std::env::current_dir() {
+        Ok(here) if here == folder => PathBuf::new(),
+        Ok(_) | Err(_) => folder,
+    }
+}
+
 fn is_crate(folder: &Path) -> bool {
     folder.join("Cargo.toml").is_file()
 }
@@ -169,14 +181,19 @@ fn crate_in(folder: &Path, project: &Project) -> CommandResult<Subject> {
         return Ok(Subject::Plugin(name));
     }
     Ok(Subject::Crate {
+        component: component_of(folder, &name, project),
         folder: folder.to_owned(),
         name,
     })
 }
 
-/// Where the component of a crate that is none of the project's lies.
-pub(super) fn component_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join("target/plugins").join(format!("{name}.wasm"))
+/// Where `plugin build` puts the component of a crate of its own.
+fn component_of(folder: &Path, name: &str, project: &Project) -> PathBuf {
+    if project.is_one() {
+        project.plugin(name)
+    } else {
+        folder.join("target/plugins").join(format!("{name}.wasm"))
+    }
 }
 
 /// The project's plugin crates.
@@ -341,7 +358,7 @@ fn without_scenarios(subject: &Subject, project: &Project) -> CommandFailure {
         Subject::Plugin(name) => crate_folder(project, name)
             .join(FOLDER)
             .join(format!("{name}.toml")),
-        Subject::Crate { folder, name } => folder.join(FOLDER).join(format!("{name}.toml")),
+        Subject::Crate { folder, name, .. } => folder.join(FOLDER).join(format!("{name}.toml")),
         Subject::Component(_) => {
             let message = format!(
                 "{} comes without scenarios; name some with `--scenarios`",
