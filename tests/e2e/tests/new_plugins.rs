@@ -76,7 +76,7 @@ fn a_strategy_of_ones_own_is_built_inspected_and_asked() {
     assert_eq!(by_folder.exits(0).line()["changed"], false);
 
     // The README says how to put it to work.
-    let project = project.book(&snippet(&mine));
+    project.write("strategies/book.toml", snippet(&mine));
     let evaluate = ["evaluate", "mine", "--date", DATE, "--json"];
     let answer = project.alchemiser().call(evaluate).exits(0).line();
     let weights = answer["weights"].as_object().unwrap();
