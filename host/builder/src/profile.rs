@@ -7,7 +7,7 @@ pub const PROFILE: &str = "plugin";
 /// Plugins are small, loaded often, and compiled to machine code only on the
 /// host: optimising the program as a whole pays, unwinding and debug information
 /// do not.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("inherits", "\"release\""),
     ("opt-level", "3"),
     ("lto", "true"),
@@ -16,6 +16,9 @@ const SETTINGS: [(&str, &str); 8] = [
     ("debug", "false"),
     ("strip", "true"),
     ("overflow-checks", "true"),
+    // As the project has it for `release`. Cargo would not see that the profiles
+    // are the same, and build all dependencies again for a crate elsewhere.
+    ("package.\"*\".debug", "false"),
 ];
 
 /// The profile as cargo's arguments.

@@ -16,8 +16,7 @@ use std::process::{Command, Stdio};
 pub struct Builder {
     toolchain: Toolchain,
     root: PathBuf,
-    /// The folders outside of the workspace that plugins are made of, such as
-    /// that of the SDK.
+    /// The other workspaces that plugins are made of; that of the SDK first.
     outside: Vec<PathBuf>,
     target: PathBuf,
     crates: Vec<PluginCrate>,
@@ -51,12 +50,20 @@ impl Builder {
         let toolchain = Toolchain::find()?;
         let read = |folder: &Path| read(MetadataCommand::new().no_deps(), &toolchain, folder);
         let metadata = read(workspace)?;
+        let outside = outside(&metadata, read)?;
+        // A folder of its own: cargo locks the folder that it builds in, and
+        // this may run while cargo builds or tests the host. A crate outside of
+        // the SDK's workspace takes that of the SDK, where nearly all that it is
+        // made of has been built.
+        let folder = |metadata: &Metadata| metadata.target_directory.join("wasm");
+        let shared = outside.first().map(folder).filter(|it| it.is_dir());
         Ok(Self {
-            outside: outside(&metadata, read)?,
+            target: shared.unwrap_or_else(|| folder(&metadata)).into(),
+            outside: outside
+                .into_iter()
+                .map(|metadata| metadata.workspace_root.into())
+                .collect(),
             crates: crates(&metadata),
-            // A folder of its own: cargo locks the folder that it builds in, and
-            // this may run while cargo builds or tests the host.
-            target: metadata.target_directory.join("wasm").into(),
             root: metadata.workspace_root.into(),
             toolchain,
             quiet: false,
@@ -96,14 +103,25 @@ impl Builder {
     }
 
     /// The folders that a plugin's sources lie in, each with the name that it has
-    /// in what is built.
+    /// in what is built: `/project` is that of the SDK, `/crate` that of a crate
+    /// elsewhere.
     pub(crate) fn source_folders(&self) -> Vec<(PathBuf, PathBuf)> {
+        let name = |place| match place {
+            0 => PathBuf::from("/project"),
+            _ => PathBuf::from(format!("/outside-{place}")),
+        };
         let outside = self.outside.iter().enumerate();
-        outside
-            .map(|(place, folder)| (folder.clone(), format!("/outside-{place}").into()))
-            // Last, since it may lie within one of them.
-            .chain([(self.root.clone(), "/project".into())])
-            .collect()
+        let mut folders: Vec<(PathBuf, PathBuf)> = outside
+            .map(|(place, folder)| (folder.clone(), name(place)))
+            .collect();
+        // Last, since it may lie within one of them.
+        let own = if folders.is_empty() {
+            name(0)
+        } else {
+            "/crate".into()
+        };
+        folders.push((self.root.clone(), own));
+        folders
     }
 
     /// The names of the project's plugins, sorted: the crates under `plugins/`
@@ -207,7 +225,13 @@ impl Builder {
     /// One plugin a run: packages that are built together share the features of
     /// their dependencies, and a plugin's digest would depend on its neighbours.
     fn cargo(&self, name: &str) -> Command {
-        let sources = self.source_folders();
+        let mut sources = self.source_folders();
+        if !self.outside.is_empty() {
+            // Cargo itself names the files of a crate by their places in its
+            // workspace. Without this flag all have the same flags, and what was
+            // built for one is there for the others.
+            sources.retain(|(folder, _)| *folder != self.root);
+        }
         let folders = Folders {
             sources: &sources,
             target: &self.target,
@@ -260,24 +284,28 @@ pub(crate) fn read(
         })
 }
 
-/// The roots of the other workspaces that packages of a workspace depend on, by
-/// path.
+/// The other workspaces that packages of a workspace depend on, by path; that of
+/// the SDK first.
 fn outside(
     metadata: &Metadata,
     read: impl Fn(&Path) -> Result<Metadata, BuildError>,
-) -> Result<Vec<PathBuf>, BuildError> {
-    let mut roots = vec![metadata.workspace_root.clone()];
+) -> Result<Vec<Metadata>, BuildError> {
+    const SDK: &str = "alchemiser-sdk";
+    let mut outside: Vec<Metadata> = Vec::new();
     let mut open = paths(metadata);
     while let Some(folder) = open.pop() {
-        if roots.iter().any(|root| folder.starts_with(root)) {
+        let has_it = |known: &Metadata| folder.starts_with(&known.workspace_root);
+        if has_it(metadata) || outside.iter().any(has_it) {
             continue;
         }
         let other = read(folder.as_std_path())?;
         open.extend(paths(&other));
-        roots.push(other.workspace_root);
+        outside.push(other);
     }
-    let mut outside: Vec<PathBuf> = roots.into_iter().skip(1).map(Into::into).collect();
-    outside.sort();
+    outside.sort_by_cached_key(|other| {
+        let has_sdk = other.packages.iter().any(|package| package.name == SDK);
+        (!has_sdk, other.workspace_root.clone())
+    });
     Ok(outside)
 }
 

@@ -1,4 +1,4 @@
-//! Holds the symbols of a list that rose most: the example to copy.
+//! Holds the symbols of a list that rose most: the example to read.
 //!
 //! In `book.toml`:
 //!

@@ -1,7 +1,7 @@
 //! Plans the trades that bring every position to its target.
 //!
-//! Change it into your own way of getting there. `cargo doc --open` shows all
-//! that there is.
+//! Change it into your own way of getting there. What a request and a plan hold
+//! is in the pages of `cargo doc --package alchemiser-sdk --open`.
 
 use alchemiser_sdk::planner::{Action, Item, RebalancePlan, Request, parse_decimal};
 use alchemiser_sdk::{Error, NoParameters, Portfolio, Result, export_portfolio};
@@ -50,7 +50,7 @@ impl Portfolio for Full {
                 action,
                 priority,
                 current_quantity: holding.quantity.to_string(),
-                target_quantity: target.to_string(),
+                target_quantity: target.normalize().to_string(),
                 reference_price: holding.price.to_string(),
                 current_value: cents(holding.value()).to_string(),
                 target_value: cents(target_value).to_string(),

@@ -40,7 +40,10 @@ fn brings_every_position_to_its_target() {
 fn leaves_alone_what_is_not_worth_its_costs() {
     // 3 dollars below the target.
     let near = account().target("BOND", "0.609");
-    assert_eq!(plan(&near.request()), ["Action::Hold BOND 6", "Action::Hold STOCK 0"]);
+    assert_eq!(
+        plan(&near.request()),
+        ["Action::Hold BOND 6", "Action::Hold STOCK 0"]
+    );
 }
 
 #[test]
@@ -55,5 +58,8 @@ fn buys_whole_shares_where_there_are_no_others() {
 fn says_which_number_is_wrong() {
     let wrong = TestAccount::new("1e3").request();
     let refused = testing::plan::<Full>(&wrong).err().unwrap();
-    assert_eq!(refused.message, "`cash` is `1e3`, which is no decimal number");
+    assert_eq!(
+        refused.message,
+        "`cash` is `1e3`, which is no decimal number"
+    );
 }

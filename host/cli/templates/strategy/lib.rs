@@ -1,9 +1,12 @@
 //! Holds a symbol while it closes above its average, and a refuge otherwise.
 //!
 //! Change it into your own idea: what the book may set, what prices are needed,
-//! and what follows from them. `cargo doc --open` shows all that there is.
+//! and what follows from them. All that there is to ask with is in the pages of
+//! `cargo doc --package alchemiser-sdk --open`.
 
-use alchemiser_sdk::{Files, Requirement, Result, Strategy, Today, Weights, check, export_strategy};
+use alchemiser_sdk::{
+    Files, Requirement, Result, Strategy, Today, Weights, check, export_strategy,
+};
 
 /// What the book may set. A misspelt key is an error, not a default.
 #[derive(serde::Deserialize)]

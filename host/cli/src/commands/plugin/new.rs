@@ -55,7 +55,7 @@ pub(super) fn new(command: &NewPlugin, arguments: &Arguments) -> CommandResult {
         println!("{line}");
     } else {
         let place = folder.display();
-        println!("{place} is a {} that builds.", kind(command.kind));
+        println!("{place} is a {} plugin that builds.", kind(command.kind));
         println!("Its idea is in src/lib.rs. Next:\n");
         if let Home::Standalone { .. } = home {
             println!("  cd {}", quoted(&folder));
