@@ -5,7 +5,7 @@
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 ALCHEMISER := target/release/alchemiser
 WASM := wasm32-unknown-unknown
-PLUGINS := $(filter-out sdk wit,$(notdir $(wildcard plugins/*)))
+PLUGINS := $(filter-out sdk wit examples,$(notdir $(wildcard plugins/*)))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
 # nextest runs tests side by side and sums up; without it cargo does as well.
 TEST := $(if $(shell command -v cargo-nextest),cargo nextest run,cargo test --lib --bins --tests)
@@ -36,6 +36,11 @@ test: setup ## Run all tests
 	scripts/build-fail-points
 	cargo test --release --locked --workspace --exclude 'torture*' --doc
 	$(TEST) --release --locked --workspace --no-fail-fast
+
+.PHONY: examples
+examples: build ## Build and check the strategies in Python and JavaScript; needs python3 and node
+	plugins/examples/build
+	python3 plugins/examples/check.py
 
 .PHONY: lint
 lint: setup ## Check format and style

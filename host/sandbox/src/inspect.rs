@@ -4,7 +4,7 @@ use crate::text::clip_line;
 use alchemiser_events::Sha256Digest;
 use semver::Version;
 use std::fmt;
-use wasmparser::{Parser, Payload};
+use wasmparser::{Instance, Parser, Payload};
 
 /// The version of the plugin interface that this host speaks: the version of
 /// the package in `plugins/wit`.
@@ -63,6 +63,8 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// Names of what it exports, in its order.
     pub exports: Vec<String>,
+    /// Core modules that one instance of it consists of.
+    pub core_modules: u32,
     /// What it is to this host, or why it is nothing.
     pub contract: Result<Contract, Rejection>,
 }
@@ -158,7 +160,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
     if !Parser::is_component(bytes) {
         return Err(Rejection::NotWebAssembly { size: bytes.len() });
     }
-    let (imports, exports) = names(bytes).map_err(|error| Rejection::Malformed {
+    let Surface {
+        imports,
+        exports,
+        core_modules,
+    } = surface(bytes).map_err(|error| Rejection::Malformed {
         offset: error.offset(),
         message: error.message().to_owned(),
     })?;
@@ -168,14 +174,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Rejection> {
         contract: contract(&imports, &exports),
         imports,
         exports,
+        core_modules,
     })
 }
 
-/// The imports and exports of the outermost component.
-fn names(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
+/// What of a component is seen from outside, and how many modules are inside.
+#[derive(Default)]
+struct Surface {
+    imports: Vec<String>,
+    exports: Vec<String>,
+    core_modules: u32,
+}
+
+/// The imports and exports of the outermost component, and all its modules.
+fn surface(bytes: &[u8]) -> wasmparser::Result<Surface> {
     const LONGEST: usize = 256;
-    let mut imports = Vec::new();
-    let mut exports = Vec::new();
+    let mut surface = Surface::default();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
@@ -183,18 +197,25 @@ fn names(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    imports.push(clip_line(import?.name.name, LONGEST));
+                    surface.imports.push(clip_line(import?.name.name, LONGEST));
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    exports.push(clip_line(export?.name.name, LONGEST));
+                    surface.exports.push(clip_line(export?.name.name, LONGEST));
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    if matches!(instance?, Instance::Instantiate { .. }) {
+                        surface.core_modules += 1;
+                    }
                 }
             }
             _ => {}
         }
     }
-    Ok((imports, exports))
+    Ok(surface)
 }
 
 /// What a component with these imports and exports is to this host.
