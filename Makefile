@@ -34,7 +34,7 @@ test: setup ## Run all tests
 	@$(install)
 	$(ALCHEMISER) plugin build
 	scripts/build-fail-points
-	cargo test --release --locked --workspace --exclude 'torture*' --doc
+	cargo test --release --locked --workspace --exclude 'torture*' --exclude previous-interface --doc
 	$(TEST) --release --locked --workspace --no-fail-fast
 
 .PHONY: examples

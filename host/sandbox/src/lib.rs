@@ -39,6 +39,7 @@ mod explanation;
 mod imports;
 mod inspect;
 mod instance;
+mod interface;
 mod limiter;
 mod load;
 mod portfolio;
@@ -53,6 +54,7 @@ pub use explanation::{
 };
 pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, inspect};
+pub use interface::Difference;
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};
 pub use settings::{CacheLocation, Limits, LogLevel, Settings};

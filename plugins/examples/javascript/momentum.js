@@ -8,9 +8,9 @@
 //     weight = 0.25
 //     parameters = { symbols = ["AAPL", "MSFT", "XOM", "JNJ"], lookback = 126, top = 2 }
 
-import * as market from "alchemiser:plugin/market@1.0.0";
-import * as explain from "alchemiser:plugin/explain@1.0.0";
-import * as log from "alchemiser:plugin/log@1.0.0";
+import * as market from "alchemiser:plugin/market@1.1.0";
+import * as explain from "alchemiser:plugin/explain@1.1.0";
+import * as log from "alchemiser:plugin/log@1.1.0";
 
 const DEFAULTS = { lookback: 126, top: 3 };
 const KEYS = ["symbols", ...Object.keys(DEFAULTS)];

@@ -130,6 +130,9 @@ export_strategy!(Torture);
 
 fn behave(market: &dyn Market, as_of: Session) -> Result<Vec<Weight>> {
     let symbol = market.find("AAPL")?;
+    if market.last_bar(symbol, as_of)? < as_of {
+        return Ok(Vec::new()); // its price is an old one
+    }
     let average = market.indicator("moving-average-price", symbol, Some(10))?;
     let average = market.value(average, as_of)?;
     let close = market.close(symbol, as_of)?;
