@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ALCHEMISER = ROOT / "target/release/alchemiser"
-PLUGINS = ROOT / "target/plugins/examples"
+PLUGINS = ROOT / "target/examples/plugins"
 RUST, OTHERS = "momentum", ["momentum-python", "momentum-javascript"]
 
 SHIPPED = {

@@ -495,7 +495,10 @@ pub enum Plugin {
         /// The component's file
         file: PathBuf,
     },
-    /// List the built plugins, and which strategies use them
+    /// List the built plugins, which strategies use them, and when they last ran
     #[command(after_help = "Example:\n  alchemiser plugin list")]
-    List,
+    List {
+        #[command(flatten)]
+        state: State,
+    },
 }

@@ -16,7 +16,7 @@ pub fn plugin(command: &arguments::Plugin, arguments: &Arguments) -> CommandResu
     match command {
         arguments::Plugin::Build { names } => build::build(names, arguments),
         arguments::Plugin::Inspect { file } => inspect::inspect(file, arguments),
-        arguments::Plugin::List => list::list(arguments),
+        arguments::Plugin::List { state } => list::list(state, arguments),
     }
 }
 

@@ -68,6 +68,32 @@ fn a_plugin_for_an_older_minor_version_still_runs() {
     assert_eq!(error.class(), "NoData");
 }
 
+/// A plugin of a later version of the interface, which uses nothing that was
+/// added, and one of another major version.
+#[test]
+fn a_later_minor_version_runs_and_another_major_version_does_not() {
+    let module = test_support::core_module("previous-interface");
+    let component = componentize(&module).unwrap();
+    let sandbox = Sandbox::new(settings()).unwrap();
+    let load = |version: &[u8; 5]| {
+        let mut component = component.clone();
+        for start in 0..component.len() - version.len() {
+            let place = start..start + version.len();
+            if component[..start].ends_with(b"@") && component[place.clone()] == *b"1.0.0" {
+                component[place].copy_from_slice(version);
+            }
+        }
+        sandbox.load("other", &component)
+    };
+    let later = load(b"1.9.0").unwrap();
+    assert_eq!(later.interface_version().to_string(), "1.9.0");
+    let mut strategy = instance(&later, "\"MSFT\"").unwrap();
+    strategy.evaluate(Session(30), Explain::No).unwrap();
+
+    let errors = [b"0.9.0", b"2.0.0"].map(|version| load(version).unwrap_err().to_string());
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
 #[test]
 fn a_plugin_of_too_many_modules_is_refused() {
     let mut settings = settings();
