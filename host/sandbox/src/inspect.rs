@@ -370,8 +370,11 @@ mod tests {
         include_str!("../../../plugins/wit/portfolio.wit"),
     ];
 
+    /// Old text and new.
+    type Replaced = [(&'static str, &'static str)];
+
     /// A component for this host's interface, of whose text something is replaced.
-    fn changed(kind: Kind, replaced: &[(&str, &str)]) -> Interfaces {
+    fn changed(kind: Kind, replaced: &Replaced) -> Interfaces {
         let texts = WIT.map(|text| {
             replaced
                 .iter()
@@ -472,7 +475,7 @@ mod tests {
             "    open: func(symbol: symbol, session: session) -> result<f64, error>;\n    closes: func(",
         );
         let strategy = Kind::Strategy;
-        let cases: [(&str, Kind, &[(&str, &str)]); 14] = [
+        let cases: [(&str, Kind, &Replaced); 14] = [
             ("an older major", strategy, &[(HERE, "@0.9.0;")]),
             (
                 "an older major with other functions",

@@ -123,7 +123,7 @@ fn worlds(texts: &[&str]) -> Result<BTreeMap<String, Interfaces>, String> {
     // A package is encoded as a component that exports each world as a type: a
     // component whose only export is the type of a component of that world.
     let mut worlds = BTreeMap::new();
-    for (world, _) in resolve.packages[package].worlds.iter() {
+    for (world, _) in &resolve.packages[package].worlds {
         let outer = types.component_item_for_export(world).map(|item| item.ty);
         let Some(ComponentEntityType::Type {
             created: ComponentAnyTypeId::Component(outer),
@@ -182,15 +182,13 @@ fn functions(types: TypesRef<'_>, entity: ComponentEntityType) -> Functions {
     let exports = &types[instance].exports;
     let mut names = Names::default();
     for (name, item) in exports {
-        match item.ty {
-            ComponentEntityType::Type {
-                referenced,
-                created,
-            } => {
-                names.add(referenced, name);
-                names.add(created, name);
-            }
-            _ => {}
+        if let ComponentEntityType::Type {
+            referenced,
+            created,
+        } = item.ty
+        {
+            names.add(referenced, name);
+            names.add(created, name);
         }
     }
     exports

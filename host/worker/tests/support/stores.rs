@@ -5,7 +5,7 @@ use alchemiser_events::{BlobReference, CorrelationId, ErrorDetail, Event, Sha256
 use alchemiser_rules::Routes;
 use alchemiser_worker::{
     Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Ledger, LedgerEntry,
-    Message, Notifier, StoreError, Transition, Workflow, WorkflowState, Workflows,
+    Message, Notifier, PluginCall, StoreError, Transition, Workflow, WorkflowState, Workflows,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;

@@ -20,7 +20,7 @@ pub(super) fn list(state: &StateArguments, arguments: &Arguments) -> CommandResu
     let project = Project::open(arguments)?;
     let users = users(&project)?;
     let records = records(&project, state)?;
-    let entries = entries(&project.plugins(), users, records)
+    let entries = entries(&project.plugins(), users, &records)
         .map_err(|error| CommandFailure::failed("PluginError", error))?;
     if arguments.json {
         for entry in &entries {
@@ -106,7 +106,7 @@ enum State {
 }
 
 /// All plugins by name: those in a folder, and those that are used.
-fn entries(folder: &Path, mut users: Users, records: Vec<PluginRecord>) -> io::Result<Vec<Entry>> {
+fn entries(folder: &Path, mut users: Users, records: &[PluginRecord]) -> io::Result<Vec<Entry>> {
     let mut names = components(folder)?;
     names.extend(users.keys().cloned());
     names
@@ -296,7 +296,7 @@ mod tests {
             record("empty", b"before", "2026-01-01T14:35:00Z", 9_000),
             record("dsl", b"gone", "2026-01-02T14:35:07Z", 20),
         ];
-        let entries = entries(folder.path(), users, records).unwrap();
+        let entries = entries(folder.path(), users, &records).unwrap();
         insta::assert_snapshot!(text(&entries));
 
         let lines: Vec<String> = entries
@@ -311,7 +311,7 @@ mod tests {
     fn nothing_is_built_yet() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("plugins");
-        let entries = entries(&folder, Users::new(), Vec::new()).unwrap();
+        let entries = entries(&folder, Users::new(), &[]).unwrap();
         assert!(entries.is_empty());
     }
 }
