@@ -35,8 +35,13 @@ test: setup ## Run all tests
 	$(ALCHEMISER) plugin build
 	$(ALCHEMISER) plugin test --no-build
 	scripts/build-fail-points
-	cargo test --release --locked --workspace --exclude 'torture*' --doc
+	cargo test --release --locked --workspace --exclude 'torture*' --exclude previous-interface --doc
 	$(TEST) --release --locked --workspace --no-fail-fast
+
+.PHONY: examples
+examples: build ## Build and check the strategies in Python and JavaScript; needs python3 and node
+	plugins/examples/build
+	python3 plugins/examples/check.py
 
 .PHONY: lint
 lint: setup ## Check format and style

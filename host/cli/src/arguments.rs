@@ -572,9 +572,12 @@ pub enum Plugin {
         /// The component's file
         file: PathBuf,
     },
-    /// List the built plugins, and which strategies use them
+    /// List the built plugins, which strategies use them, and when they last ran
     #[command(after_help = "Example:\n  alchemiser plugin list")]
-    List,
+    List {
+        #[command(flatten)]
+        state: State,
+    },
     /// Run plugins and strategies on scenario files, and compare what they answer
     #[command(
         after_help = "Plugins are built first and run as components, within their limits. Besides what a\n\

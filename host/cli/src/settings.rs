@@ -71,10 +71,34 @@ pub struct SandboxSettings {
     /// Limits of plugins that have none of their own.
     pub limits: LimitSettings,
     /// Limits of single plugins.
-    pub plugin: BTreeMap<String, LimitSettings>,
+    pub plugin: BTreeMap<String, PluginLimitSettings>,
 }
 
-/// `[sandbox.limits]` and `[sandbox.plugin.NAME]`
+/// `[sandbox.plugin.NAME]`: a profile, and what differs from it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PluginLimitSettings {
+    /// What sort of plugin it is.
+    pub profile: PluginProfile,
+    /// As in `[sandbox.limits]`.
+    pub memory_mib: Option<usize>,
+    pub time_ms: Option<u64>,
+    pub output_bytes: Option<usize>,
+    pub log_lines: Option<u32>,
+}
+
+/// What sort of plugin it is, and with that the limits that it begins with.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginProfile {
+    /// Compiled code, as from Rust; a plugin like any other.
+    #[default]
+    Compiled,
+    /// Brings the interpreter of its language along, as from Python.
+    Interpreter,
+}
+
+/// `[sandbox.limits]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
@@ -170,8 +194,33 @@ impl Default for SandboxSettings {
             plugin: sandbox
                 .limits_by_plugin
                 .into_iter()
-                .map(|(name, limits)| (name, limits.into()))
+                .map(|(name, limits)| (name, PluginLimitSettings::larger_memory(limits)))
                 .collect(),
+        }
+    }
+}
+
+impl PluginLimitSettings {
+    /// Of a shipped plugin, which differs in nothing but its memory.
+    fn larger_memory(limits: Limits) -> Self {
+        Self {
+            memory_mib: Some(limits.memory / MIB),
+            ..Self::default()
+        }
+    }
+
+    /// All limits; `others` are those of plugins that have none of their own.
+    fn limits(&self, others: Limits) -> Limits {
+        let profile = match self.profile {
+            PluginProfile::Compiled => others,
+            PluginProfile::Interpreter => Limits::of_an_interpreter(),
+        };
+        Limits {
+            memory: self.memory_mib.map_or(profile.memory, |mib| mib * MIB),
+            time: self.time_ms.map_or(profile.time, Duration::from_millis),
+            output: self.output_bytes.unwrap_or(profile.output),
+            log_lines: self.log_lines.unwrap_or(profile.log_lines),
+            ..profile
         }
     }
 }
@@ -228,13 +277,14 @@ impl From<&LimitSettings> for Limits {
 impl SandboxSettings {
     /// As the sandbox takes them.
     pub fn sandbox(&self) -> alchemiser_sandbox::Settings {
+        let limits = Limits::from(&self.limits);
         alchemiser_sandbox::Settings {
             instances: self.instances,
-            limits: (&self.limits).into(),
+            limits,
             limits_by_plugin: self
                 .plugin
                 .iter()
-                .map(|(name, limits)| (name.clone(), limits.into()))
+                .map(|(name, of_plugin)| (name.clone(), of_plugin.limits(limits)))
                 .collect(),
             ..alchemiser_sandbox::Settings::default()
         }
@@ -297,9 +347,8 @@ impl Settings {
         let amount = |value: Decimal| {
             (Decimal::ZERO..=Decimal::from(1_000_000_000_000_u64)).contains(&value)
         };
-        let of_plugins = |holds: fn(&LimitSettings) -> bool| {
-            holds(&self.sandbox.limits) && self.sandbox.plugin.values().all(holds)
-        };
+        let general = &self.sandbox.limits;
+        let own: Vec<_> = self.sandbox.plugin.values().collect();
         let (paper, portfolio, retry) = (&self.paper, &self.portfolio, &self.retry);
         let name = "lower-case letters, digits and `-`";
         let money = "an amount from 0 to a million millions";
@@ -352,17 +401,23 @@ impl Settings {
                 "from 1 to 1000",
             ),
             (
-                of_plugins(|limits| (1..=4096).contains(&limits.memory_mib)),
+                (own.iter().filter_map(|limits| limits.memory_mib))
+                    .chain([general.memory_mib])
+                    .all(|mib| (1..=4096).contains(&mib)),
                 "sandbox.limits.memory_mib",
                 "from 1 to 4096, for each plugin as well",
             ),
             (
-                of_plugins(|limits| (1..=3_600_000).contains(&limits.time_ms)),
+                (own.iter().filter_map(|limits| limits.time_ms))
+                    .chain([general.time_ms])
+                    .all(|time| (1..=3_600_000).contains(&time)),
                 "sandbox.limits.time_ms",
                 "from 1 to an hour, for each plugin as well",
             ),
             (
-                of_plugins(|limits| (1..=1 << 30).contains(&limits.output_bytes)),
+                (own.iter().filter_map(|limits| limits.output_bytes))
+                    .chain([general.output_bytes])
+                    .all(|bytes| (1..=1 << 30).contains(&bytes)),
                 "sandbox.limits.output_bytes",
                 "from 1 to 1 GiB, for each plugin as well",
             ),

@@ -125,7 +125,8 @@ fn delivery(delivery: &DeliveryRecord) -> String {
     text
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+/// For people and scripts.
+pub fn milliseconds(duration: Duration) -> f64 {
     // Kept to the microsecond, so that a quotient and no product is nearest.
     duration.as_micros() as f64 / 1e3
 }

@@ -35,7 +35,7 @@ pub use ledger::LocalLedger;
 pub use paper::LocalPaperStore;
 pub use queries::{
     Counts, DeadLetterRecord, DeliveryRecord, DeliveryState, EventFilter, EventRecord,
-    LetterFilter, LetterNumber, Queries, Settled, TracedEvent, WorkflowRecord,
+    LetterFilter, LetterNumber, PluginRecord, Queries, Settled, TracedEvent, WorkflowRecord,
 };
 pub use runner::{Dispatch, Runner};
 pub use scheduler::{Commands, Happened, Missed, Scheduler};

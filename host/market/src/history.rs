@@ -144,6 +144,11 @@ impl History {
         &self.closes
     }
 
+    /// The session of each bar here, oldest first.
+    pub(crate) fn sessions(&self) -> &[Session] {
+        &self.sessions
+    }
+
     /// The series of an indicator on all bars here. Computed once, then shared.
     pub(crate) fn series(&self, specification: Specification) -> Arc<Series> {
         let cell = {

@@ -188,6 +188,16 @@ impl View {
         self.count(declared, history, session)
     }
 
+    /// The session of a symbol's last bar on or before a session.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close).
+    pub fn last_bar(&self, symbol: SymbolHandle, session: Session) -> Result<Session, ReadError> {
+        let (declared, history) = self.symbol(symbol)?;
+        let end = self.window_end(declared, history, session, 1)?;
+        Ok(history.sessions()[(end - history.omitted_bars() - 1) as usize])
+    }
+
     /// A symbol's last close on or before a session.
     ///
     /// # Errors

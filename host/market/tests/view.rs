@@ -61,6 +61,8 @@ fn prices_and_counts() {
         "the last one on or before"
     );
     assert_eq!(view.closes(b, Session(8), 3).unwrap(), [6.0, 8.0, 9.0]);
+    let last_bars = (4..=8).map(|session| view.last_bar(b, Session(session)).unwrap().0);
+    assert_eq!(last_bars.collect::<Vec<_>>(), [4, 5, 5, 7, 8]);
 }
 
 #[test]
@@ -73,6 +75,7 @@ fn short_history() {
         have,
     };
     assert_eq!(data(view.close(b, Session(3))), short(1, 0));
+    assert_eq!(data(view.last_bar(b, Session(3))), short(1, 0));
     assert_eq!(data(view.closes(b, Session(7), 4)), short(4, 3));
     let returns = view.indicator("cumulative-return", b, Some(3)).unwrap();
     assert_eq!(data(view.value(returns, Session(7))), short(4, 3));
@@ -178,6 +181,7 @@ fn the_future_is_refused() {
     assert_eq!(violation(view.date(asked)), refused);
     assert_eq!(violation(view.bars(a, asked)), refused);
     assert_eq!(violation(view.close(a, asked)), refused);
+    assert_eq!(violation(view.last_bar(a, asked)), refused);
     assert_eq!(violation(view.closes(a, asked, 2)), refused);
     assert_eq!(violation(view.value(mean, asked)), refused);
     assert!(view.date(Session(u32::MAX)).is_err());
@@ -210,6 +214,10 @@ fn handles_that_were_never_handed_out_are_refused() {
         assert_eq!(violation(view.bars(symbol, Session(0))), refused(handle));
         assert_eq!(violation(view.close(symbol, Session(0))), refused(handle));
         assert_eq!(
+            violation(view.last_bar(symbol, Session(0))),
+            refused(handle)
+        );
+        assert_eq!(
             violation(view.indicator("rsi", symbol, None)),
             refused(handle)
         );
@@ -235,7 +243,9 @@ fn only_the_declared_history_can_be_read() {
     assert_eq!(view.bars(a, Session(5)), Ok(6), "all bars count");
     assert_eq!(violation(view.closes(a, Session(8), 5)), refused(5));
     assert_eq!(violation(view.closes(a, Session(7), 4)), refused(5));
+    assert_eq!(view.last_bar(a, Session(5)), Ok(Session(5)));
     assert_eq!(violation(view.close(a, Session(4))), refused(5));
+    assert_eq!(violation(view.last_bar(a, Session(4))), refused(5));
     assert_eq!(violation(view.bars(a, Session(4))), refused(5));
 
     let mean = view.indicator("moving-average-price", a, Some(3)).unwrap();

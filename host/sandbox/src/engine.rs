@@ -12,10 +12,6 @@ use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 /// its large values on a stack of its own in linear memory.
 pub(crate) const STACK: usize = 512 << 10;
 
-/// Core modules that one component may consist of. One from Rust has three: the
-/// plugin itself and two small ones that tie it to its imports.
-const CORE_INSTANCES: u32 = 16;
-
 /// Tables of one component: the plugin's own and that of its imports, and room.
 const TABLES: u32 = 4;
 
@@ -68,8 +64,10 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
     // the lowest ones are taken, which belong to the unused end of the stack.
     pool.pagemap_scan(Enabled::Auto);
 
-    pool.max_core_instances_per_component(CORE_INSTANCES);
-    pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES));
+    // Likewise: a plugin that may have fewer is held to that when it is loaded.
+    let modules = settings.most_core_modules();
+    pool.max_core_instances_per_component(modules);
+    pool.total_core_instances(instances.saturating_mul(modules));
 
     pool.max_tables_per_component(TABLES);
     pool.total_tables(instances.saturating_mul(TABLES));

@@ -132,6 +132,11 @@ impl market::Host for State {
         Ok(bars.map_err(Failure::from)?)
     }
 
+    fn last_bar(&mut self, symbol: u32, session: u32) -> std::result::Result<u32, Unanswered> {
+        let view = self.view()?;
+        Ok(view.last_bar(SymbolHandle(symbol), Session(session))?.0)
+    }
+
     fn close(&mut self, symbol: u32, session: u32) -> std::result::Result<f64, Unanswered> {
         Ok(self.view()?.close(SymbolHandle(symbol), Session(session))?)
     }

@@ -39,6 +39,7 @@ mod explanation;
 mod imports;
 mod inspect;
 mod instance;
+mod interface;
 mod limiter;
 mod load;
 mod origin;
@@ -55,6 +56,7 @@ pub use explanation::{
 pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, inspect};
 pub use instance::Usage;
+pub use interface::Difference;
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
 pub use origin::Origin;
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};

@@ -78,6 +78,16 @@ pub enum LoadFailure {
         /// What is wrong.
         message: String,
     },
+    /// It consists of more modules than it may.
+    #[error(
+        "it consists of {modules} core modules, and {limit} are allowed; one that brings an interpreter along, as from Python, needs the setting `sandbox.plugin.NAME.profile = \"interpreter\"`"
+    )]
+    Modules {
+        /// How many it consists of.
+        modules: u32,
+        /// How many it may consist of.
+        limit: u32,
+    },
     /// Its functions are not those of the interface that it names.
     #[error(
         "its functions do not fit the plugin interface: {message}; rebuild it with the `alchemiser-sdk` of this host"
@@ -186,6 +196,12 @@ impl Plugin {
     fn load(runtime: &Arc<Runtime>, name: &str, bytes: &[u8]) -> Result<Self, LoadFailure> {
         let inspection = inspect(bytes)?;
         let contract = inspection.contract.clone()?;
+        let limits = runtime.settings.limits_of(name);
+        let modules = inspection.core_modules;
+        if modules > limits.core_modules {
+            let limit = limits.core_modules;
+            return Err(LoadFailure::Modules { modules, limit });
+        }
         let component = match runtime.cache.load(&runtime.engine, inspection.digest) {
             Some(component) => component,
             None => compile(runtime, &inspection, bytes)?,
@@ -202,7 +218,7 @@ impl Plugin {
             }),
             inspection,
             contract,
-            limits: runtime.settings.limits_of(name),
+            limits,
             world,
             runtime: Arc::clone(runtime),
         })))

@@ -53,6 +53,16 @@ impl Settings {
             .max()
             .unwrap_or(self.limits.table_elements)
     }
+
+    /// The most core modules that any plugin may consist of.
+    pub(crate) fn most_core_modules(&self) -> u32 {
+        self.limits_by_plugin
+            .values()
+            .chain([&self.limits])
+            .map(|limits| limits.core_modules)
+            .max()
+            .unwrap_or(self.limits.core_modules)
+    }
 }
 
 impl Default for Settings {
@@ -90,6 +100,25 @@ pub struct Limits {
     pub log_lines: u32,
     /// Elements of a function table.
     pub table_elements: usize,
+    /// Core modules that its component may consist of. One from Rust has three:
+    /// the plugin itself and two small ones that tie it to its imports.
+    pub core_modules: u32,
+}
+
+impl Limits {
+    /// For a plugin that carries an interpreter of its language. CPython comes
+    /// as some forty modules, starts in 13 MiB of memory and takes a while to
+    /// do what compiled code does at once.
+    #[must_use]
+    pub fn of_an_interpreter() -> Self {
+        Self {
+            memory: 256 * MIB,
+            time: Duration::from_secs(30),
+            table_elements: 100_000,
+            core_modules: 128,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -100,6 +129,7 @@ impl Default for Limits {
             output: MIB,
             log_lines: 1_000,
             table_elements: 20_000,
+            core_modules: 16,
         }
     }
 }

@@ -273,6 +273,7 @@ impl Delivery<'_> {
             transition: self.transition(expects, outcome.next),
             events: self.events(outcome.emissions),
             remark: outcome.remark,
+            calls: outcome.calls,
         }
     }
 

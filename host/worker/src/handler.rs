@@ -5,10 +5,12 @@ use crate::ports::Claimed;
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{
     BlobReference, CausationId, Event, EventId, EventType, Header, Payload, ProducedBy,
-    SchemaVersion, Source, Timestamp, WorkflowStep,
+    SchemaVersion, Sha256Digest, Source, Timestamp, WorkflowStep,
 };
 use alchemiser_rules::{EventKind, Flow, TargetName};
+use alchemiser_sandbox::Plugin;
 use async_trait::async_trait;
+use std::time::{Duration, Instant};
 
 /// Takes the steps of one target.
 #[async_trait]
@@ -85,6 +87,39 @@ pub struct Outcome {
     pub next: Option<WorkflowState>,
     /// Why nothing was done, if nothing was.
     pub remark: Option<String>,
+    /// The plugins that were asked, in the order of the book.
+    pub calls: Vec<PluginCall>,
+}
+
+/// A plugin was asked, and how long that took by the system clock. It is kept
+/// beside the delivery and enters no event: two equal runs take different times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginCall {
+    /// Its name.
+    pub plugin: String,
+    /// Which build of it.
+    pub sha256: Sha256Digest,
+    /// From the reading of its parameters to its answer, without the time that
+    /// prices took to come.
+    pub duration: Duration,
+}
+
+impl PluginCall {
+    /// A call of this plugin.
+    pub fn of(plugin: &Plugin, duration: Duration) -> Self {
+        Self {
+            plugin: plugin.name().to_owned(),
+            sha256: plugin.digest(),
+            duration,
+        }
+    }
+}
+
+/// Does something, and says how long it took.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let done = work();
+    (done, start.elapsed())
 }
 
 /// One event to publish; the dispatcher adds identity and causality.
@@ -114,7 +149,7 @@ impl Outcome {
         Self {
             emissions: vec![emission.into()],
             next,
-            remark: None,
+            ..Self::default()
         }
     }
 

@@ -35,7 +35,7 @@ pub use consolidation::{
 pub use dispatcher::{Dispatched, Dispatcher};
 pub use evaluation::{BookStrategy, EvaluationError, Evaluator, OpenStrategy};
 pub use failure::Failure;
-pub use handler::{Context, Declaration, Emission, Handler, Outcome, Step, flow};
+pub use handler::{Context, Declaration, Emission, Handler, Outcome, PluginCall, Step, flow};
 pub use handlers::{
     DECLARATIONS, ExecutionHandler, NotificationHandler, OrchestrationHandler, PortfolioHandler,
     StrategyHandler,

@@ -1,6 +1,7 @@
 //! What the worker needs from the machine it runs on. Each port has one
 //! adapter for each kind of machine.
 
+use crate::handler::PluginCall;
 use crate::workflow::{Workflow, WorkflowState};
 use alchemiser_events::{
     BlobReference, CorrelationId, ErrorDetail, Event, EventId, PayloadTooLarge,
@@ -83,6 +84,8 @@ pub enum Commit {
         transition: Option<Transition>,
         /// Why nothing was done, if nothing was.
         remark: Option<String>,
+        /// The plugins that were asked.
+        calls: Vec<PluginCall>,
     },
     /// The attempt failed; there will be another after `delay`.
     Retry {

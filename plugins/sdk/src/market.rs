@@ -71,6 +71,10 @@ pub trait Market {
     /// How many bars the symbol has up to and including a session.
     fn bars(&self, symbol: SymbolHandle, session: Session) -> u32;
 
+    /// The session of the symbol's last bar on or before a session, which tells
+    /// how old its price is, or `InsufficientHistory`.
+    fn last_bar(&self, symbol: SymbolHandle, session: Session) -> Result<Session>;
+
     /// The last close on or before a session, or `InsufficientHistory`.
     fn close(&self, symbol: SymbolHandle, session: Session) -> Result<f64>;
 
@@ -156,6 +160,10 @@ impl Market for HostMarket {
 
     fn bars(&self, symbol: SymbolHandle, session: Session) -> u32 {
         market::bars(symbol.0, session)
+    }
+
+    fn last_bar(&self, symbol: SymbolHandle, session: Session) -> Result<Session> {
+        market::last_bar(symbol.0, session).map_err(Error::from)
     }
 
     fn close(&self, symbol: SymbolHandle, session: Session) -> Result<f64> {

@@ -82,6 +82,18 @@ impl<'a> Today<'a> {
         Ok(self.market.bars(self.market.find(symbol)?, self.session))
     }
 
+    /// How many sessions ago the symbol's last bar was: 0 when it has one
+    /// today, more when its price is an old one.
+    ///
+    /// # Errors
+    /// `NoData`, or `InsufficientHistory` when it has no bar yet.
+    pub fn age(&self, symbol: &str) -> Result<u32> {
+        let symbol = self.market.find(symbol)?;
+        let last = self.market.last_bar(symbol, self.session)?;
+        // A bar is never later than the session that was asked for.
+        Ok(self.session.saturating_sub(last))
+    }
+
     /// A symbol's last close, today's if it has one.
     ///
     /// # Errors

@@ -97,6 +97,13 @@ impl alchemiser_sdk::Market for NativeMarket {
         }
     }
 
+    fn last_bar(&self, symbol: alchemiser_sdk::SymbolHandle, session: u32) -> Result<u32> {
+        let view = self.0.borrow();
+        view.last_bar(SymbolHandle(symbol.0), Session(session))
+            .map(|session| session.0)
+            .map_err(error)
+    }
+
     fn close(&self, symbol: alchemiser_sdk::SymbolHandle, session: u32) -> Result<f64> {
         let view = self.0.borrow();
         view.close(SymbolHandle(symbol.0), Session(session))

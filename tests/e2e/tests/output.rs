@@ -17,6 +17,8 @@ macro_rules! assert_text {
                 (r" +[0-9]+\.[0-9] ms", " [duration]"),
                 (r"\b[0-9]+\.[0-9] s\b", "[duration]"),
                 (r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "[time]"),
+                (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+ UTC", "[time]"),
+                (r"as build [0-9a-f]+", "as build [build]"),
                 (r"\b[0-9a-f]{64}\b", "[digest]"),
                 (r" +[0-9]+ KiB  [0-9a-f]{12}", " [size] [build]"),
                 (r"[0-9,]+ bytes, of which [0-9,]+ are code and [0-9,]+ data", "[sizes]"),
@@ -245,6 +247,40 @@ fn plugin() {
         .alchemiser()
         .call(["plugin", "inspect", "plugins/rebalance.wasm"]);
     assert_text!("plugin_inspect", inspected.exits(0).stdout);
+}
+
+/// What ran, when, and how long it took; of another build than the one that is
+/// there only that it ran.
+#[test]
+fn plugins_that_ran() {
+    let project = Project::new();
+    let state = State::new();
+    let alchemiser = project.alchemiser();
+    let _ = state.run(&alchemiser, DATE).exits(0);
+    let list = |format: &[&str]| {
+        let place = ["--state", state.path().to_str().unwrap()];
+        let arguments = ["plugin", "list"].iter().chain(&place).chain(format);
+        alchemiser.call(arguments).exits(0).stdout
+    };
+    assert_text!("plugin_list_after_a_run", list(&[]));
+    for line in list(&["--json"]).lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let expected = if line["plugin"] == "dsl" { 3 } else { 1 };
+        assert_eq!(line["calls"], expected, "{line}");
+        assert!(line["mean_ms"].as_f64().unwrap() > 0.0, "{line}");
+        assert_eq!(line["last_run"]["sha256"], line["sha256"]);
+        assert_eq!(line["last_run"]["workflow"], "dev-paper-2022-12-28-1600");
+    }
+
+    // A custom section without a name: another build of the same.
+    let mut component = std::fs::read(plugins().join("momentum.wasm")).unwrap();
+    component.extend([0, 1, 0]);
+    let project = project.plugin("momentum", &component);
+    let place = ["--state", state.path().to_str().unwrap()];
+    let listed = project
+        .alchemiser()
+        .call(["plugin", "list"].iter().chain(&place));
+    assert_text!("plugin_list_of_another_build", listed.exits(0).stdout);
 }
 
 /// Every command and the text of its help, those of groups not included.

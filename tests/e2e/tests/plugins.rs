@@ -66,7 +66,7 @@ fn inspect_says_what_a_plugin_is() {
         let component = component(name);
         let inspected = inspect(name);
         assert_eq!(inspected["kind"], kind);
-        assert_eq!(inspected["interface"], "1.0.0");
+        assert_eq!(inspected["interface"], "1.1.0");
         assert_eq!(inspected["size"], component.len());
         assert_eq!(
             inspected["sha256"],

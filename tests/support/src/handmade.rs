@@ -22,9 +22,9 @@ pub fn aliased_strings(requirements: u32, evaluate: u32, selection: bool) -> Str
     };
     format!(
         r#"(module
-            (import "[export]alchemiser:plugin/evaluator@1.0.0" "[resource-new]strategy"
+            (import "[export]alchemiser:plugin/evaluator@1.1.0" "[resource-new]strategy"
                 (func $new (param i32) (result i32)))
-            (import "alchemiser:plugin/explain@1.0.0" "selection"
+            (import "alchemiser:plugin/explain@1.1.0" "selection"
                 (func $selection (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))
             ;; The string is the first 1 MiB, all zero; then the list; then what
             ;; functions answer with.
@@ -40,15 +40,15 @@ pub fn aliased_strings(requirements: u32, evaluate: u32, selection: bool) -> Str
                 (i32.store (i32.const 0x180000) (i32.const 0))
                 (i32.store (i32.const 0x180004) (i32.const 0x100000))
                 (i32.store (i32.const 0x180008) (local.get $length)))
-            (func (export "alchemiser:plugin/evaluator@1.0.0#load")
+            (func (export "alchemiser:plugin/evaluator@1.1.0#load")
                 (param i32 i32 i32 i32) (result i32)
                 (i32.store (i32.const 0x180004) (call $new (i32.const 7)))
                 (i32.const 0x180000))
-            (func (export "alchemiser:plugin/evaluator@1.0.0#[method]strategy.requirements")
+            (func (export "alchemiser:plugin/evaluator@1.1.0#[method]strategy.requirements")
                 (param i32) (result i32)
                 (call $answer_list (i32.const {requirements}))
                 (i32.const 0x180004))
-            (func (export "alchemiser:plugin/evaluator@1.0.0#[method]strategy.evaluate")
+            (func (export "alchemiser:plugin/evaluator@1.1.0#[method]strategy.evaluate")
                 (param i32 i32) (result i32)
                 (call $answer_list (i32.const {evaluate}))
                 {explain}
@@ -69,7 +69,7 @@ pub fn all_in(symbol: &str) -> String {
     assert!(length <= 16, "there is room for 16 characters");
     format!(
         r#"(module
-            (import "[export]alchemiser:plugin/evaluator@1.0.0" "[resource-new]strategy"
+            (import "[export]alchemiser:plugin/evaluator@1.1.0" "[resource-new]strategy"
                 (func $new (param i32) (result i32)))
             (memory (export "memory") 1)
             (data (i32.const 0) "{symbol}")
@@ -81,17 +81,17 @@ pub fn all_in(symbol: &str) -> String {
                 (i32.store (i32.const 28) (i32.const 1))
                 (i32.store (i32.const 36) (i32.const {length}))
                 (f64.store (i32.const 40) (f64.const 1)))
-            (func (export "alchemiser:plugin/evaluator@1.0.0#load")
+            (func (export "alchemiser:plugin/evaluator@1.1.0#load")
                 (param i32 i32 i32 i32) (result i32)
                 (i32.store (i32.const 68) (call $new (i32.const 7)))
                 (i32.const 64))
-            (func (export "alchemiser:plugin/evaluator@1.0.0#[method]strategy.requirements")
+            (func (export "alchemiser:plugin/evaluator@1.1.0#[method]strategy.requirements")
                 (param i32) (result i32)
                 (call $fill)
                 (i32.store (i32.const 80) (i32.const 16))
                 (i32.store (i32.const 84) (i32.const 1))
                 (i32.const 80))
-            (func (export "alchemiser:plugin/evaluator@1.0.0#[method]strategy.evaluate")
+            (func (export "alchemiser:plugin/evaluator@1.1.0#[method]strategy.evaluate")
                 (param i32 i32) (result i32)
                 (call $fill)
                 (i32.store (i32.const 100) (i32.const 32))

@@ -21,7 +21,7 @@ pub fn plugin(command: &arguments::Plugin, arguments: &Arguments) -> CommandResu
         arguments::Plugin::New(command) => new::new(command, arguments),
         arguments::Plugin::Build { names } => build::build(names, arguments),
         arguments::Plugin::Inspect { file } => inspect::inspect(file, arguments),
-        arguments::Plugin::List => list::list(arguments),
+        arguments::Plugin::List { state } => list::list(state, arguments),
         arguments::Plugin::Test(command) => test::test(command, arguments),
     }
 }

@@ -5,7 +5,9 @@ use super::publish::{self, Publication};
 use crate::database::{Durability, Failure, execute, find, micros, micros_after, text, to_json};
 use alchemiser_events::{ErrorDetail, Event, Timestamp};
 use alchemiser_fail_points::fail_point;
-use alchemiser_worker::{Claimed, DeadLetter, DeliveryKey, StoreError, Transition, WorkflowState};
+use alchemiser_worker::{
+    Claimed, DeadLetter, DeliveryKey, PluginCall, StoreError, Transition, WorkflowState,
+};
 use rusqlite::{Connection, named_params, params};
 use std::time::Duration;
 
@@ -38,6 +40,10 @@ pub(super) const LETTER: &str = "
     SELECT event, target, generation, ?3, ?4, first_attempt_at, ?5, ?6
     FROM deliveries
     WHERE event = (SELECT position FROM events WHERE event_id = ?1) AND target = ?2";
+
+pub(super) const CALL: &str = "
+    INSERT INTO plugin_calls (event, target, ordinal, plugin, sha256, called_at, duration)
+    SELECT position, ?2, ?3, ?4, ?5, ?6, ?7 FROM events WHERE event_id = ?1";
 
 pub(super) const WORKFLOW_STATE: &str = "SELECT state FROM workflows WHERE correlation_id = ?1";
 
@@ -95,6 +101,7 @@ pub(super) fn done(
     connection: &Connection,
     step: &Step,
     remark: Option<&str>,
+    calls: &[PluginCall],
 ) -> Result<(), Failure> {
     let ended = execute(
         connection,
@@ -109,6 +116,19 @@ pub(super) fn done(
     )?;
     claim_was_ours(ended, step)?;
     fail_point!(DeliveryEnded);
+    for (ordinal, call) in (0_u32..).zip(calls) {
+        let parameters = params![
+            step.key.event_id.as_str(),
+            step.key.target.as_str(),
+            ordinal,
+            call.plugin,
+            call.sha256.to_string(),
+            micros(step.now),
+            // A call of three hundred thousand years is cut short.
+            i64::try_from(call.duration.as_micros()).unwrap_or(i64::MAX),
+        ];
+        execute(connection, CALL, parameters)?;
+    }
     step_on(connection, step)
 }
 

@@ -206,10 +206,11 @@ impl Deliveries for Bus {
                 events,
                 transition,
                 remark,
+                calls,
             } => {
                 let step = self.step(claimed, &events, transition).await?;
                 self.end(Durability::Flushed, move |connection| {
-                    commit::done(connection, &step, remark.as_deref())
+                    commit::done(connection, &step, remark.as_deref(), &calls)
                 })
                 .await
             }
@@ -258,6 +259,7 @@ mod tests {
             claim::RENEW,
             claim::BRING_BACK,
             commit::DONE,
+            commit::CALL,
             commit::RETRY,
             commit::DEAD,
             commit::RELEASE,
@@ -273,6 +275,7 @@ mod tests {
             prune::FORGET[0],
             prune::FORGET[1],
             prune::FORGET[2],
+            prune::FORGET[3],
             replay::OF_WINDOW,
             replay::IS_THERE,
             look::DUE,

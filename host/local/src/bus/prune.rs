@@ -28,7 +28,8 @@ pub(super) const OLD: &str = "
     ORDER BY stored_at LIMIT ?2";
 
 /// In this order, since each refers to the next.
-pub(super) const FORGET: [&str; 3] = [
+pub(super) const FORGET: [&str; 4] = [
+    "DELETE FROM plugin_calls WHERE event = ?1",
     "DELETE FROM dead_letters WHERE event = ?1",
     "DELETE FROM deliveries WHERE event = ?1",
     "DELETE FROM events WHERE position = ?1",

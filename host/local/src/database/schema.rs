@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// One script for each version; a later version changes what the ones before
 /// have made, and none that was released is ever edited.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("calls.sql")];
 
 /// Marks our databases among all of SQLite's: the letters `ALCH`.
 const APPLICATION: i64 = 0x414c_4348;

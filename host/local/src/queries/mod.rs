@@ -5,8 +5,8 @@ mod records;
 
 pub use filter::{EventFilter, LetterFilter};
 pub use records::{
-    Counts, DeadLetterRecord, DeliveryRecord, DeliveryState, EventRecord, LetterNumber, Settled,
-    TracedEvent, WorkflowRecord,
+    Counts, DeadLetterRecord, DeliveryRecord, DeliveryState, EventRecord, LetterNumber,
+    PluginRecord, Settled, TracedEvent, WorkflowRecord,
 };
 
 use crate::blobs::LocalBlobs;
@@ -19,7 +19,7 @@ use alchemiser_events::{
 };
 use alchemiser_worker::{LedgerEntry, StoreError};
 use filter::each_event;
-use records::{read_delivery, read_event, read_letter, read_record};
+use records::{read_delivery, read_event, read_letter, read_plugin, read_record};
 use rusqlite::Connection;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -67,6 +67,16 @@ const LETTER: &str = select_letters!("l.letter = ?1");
 const LETTERS: &str = select_letters!("TRUE ORDER BY l.letter");
 const OPEN_LETTERS: &str = select_letters!("l.settled IS NULL ORDER BY l.letter");
 const LETTERS_OF_WORKFLOW: &str = select_letters!("e.correlation_id = ?1");
+
+/// The workflow is that of the last call: where MAX stands alone, SQLite takes
+/// the other columns from the row that has it.
+const PLUGINS: &str = "
+    SELECT c.plugin, c.sha256, c.calls, c.duration, c.last_at, e.correlation_id
+    FROM (SELECT plugin, sha256, COUNT(*) AS calls, SUM(duration) AS duration,
+                 MAX(called_at) AS last_at, event
+          FROM plugin_calls GROUP BY plugin, sha256) c
+         JOIN events e ON e.position = c.event
+    ORDER BY c.plugin, c.last_at DESC";
 
 const COUNT_EVENTS: &str = "SELECT COUNT(*) FROM events";
 const COUNT_PENDING: &str = "SELECT COUNT(*) FROM deliveries WHERE state = 'pending'";
@@ -254,6 +264,12 @@ impl Queries {
     /// What the schedules in force did last, by their names.
     pub fn schedules(&self) -> Result<Vec<ScheduleRecord>, StoreError> {
         self.answer(|connection| Ok(collect(connection, ALL_SCHEDULES, [], read_schedule)?))
+    }
+
+    /// How often each build of each plugin was asked, as far as events are kept:
+    /// by name, the one that was asked last first.
+    pub fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
+        self.answer(|connection| Ok(collect(connection, PLUGINS, [], read_plugin)?))
     }
 
     /// What a workflow traded, in the order in which it was recorded.

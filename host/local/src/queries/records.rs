@@ -3,7 +3,9 @@
 use crate::bus::read_workflow;
 use crate::clock::elapsed;
 use crate::database::{instant, json, optional_instant, optional_json, text, transported};
-use alchemiser_events::{CorrelationId, ErrorDetail, EventType, Timestamp, Transported};
+use alchemiser_events::{
+    CorrelationId, ErrorDetail, EventType, Sha256Digest, Timestamp, Transported,
+};
 use alchemiser_rules::TargetName;
 use alchemiser_worker::{DeadLetter, DeliveryKey, Workflow, WorkflowState};
 use rusqlite::Row;
@@ -209,6 +211,38 @@ pub struct Counts {
     pub dead_letters: u64,
     /// Workflows by state; states without any are left out.
     pub workflows: BTreeMap<WorkflowState, u64>,
+}
+
+/// What a build of a plugin was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginRecord {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Which build of it.
+    pub sha256: Sha256Digest,
+    /// How often.
+    pub calls: u64,
+    /// How long a call took on average.
+    pub mean: Duration,
+    /// When the step of the last call was committed, by the system clock.
+    pub last_at: Timestamp,
+    /// The workflow of the last call.
+    pub last_workflow: CorrelationId,
+}
+
+pub(super) fn read_plugin(row: &Row<'_>) -> rusqlite::Result<PluginRecord> {
+    let calls: i64 = row.get("calls")?;
+    let duration: i64 = row.get("duration")?;
+    // Neither is negative, and a group is never empty.
+    let mean = duration.cast_unsigned() / calls.cast_unsigned().max(1);
+    Ok(PluginRecord {
+        plugin: row.get("plugin")?,
+        sha256: text(row, "sha256")?,
+        calls: calls.cast_unsigned(),
+        mean: Duration::from_micros(mean),
+        last_at: instant(row, "last_at")?,
+        last_workflow: text(row, "correlation_id")?,
+    })
 }
 
 pub(super) fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 use crate::support::*;
-use alchemiser_events::{AccountName, CorrelationId};
-use alchemiser_local::{Bus, DeliveryState, EventFilter, StateDirectory};
+use alchemiser_events::{AccountName, CorrelationId, Sha256Digest, Timestamp};
+use alchemiser_local::{Bus, Clock as _, DeliveryState, EventFilter, StateDirectory};
 use alchemiser_worker::{
-    Claim, Deliveries as _, StoreError, Workflow, WorkflowState, Workflows as _,
+    Claim, Claimed, Commit, Deliveries as _, PluginCall, StoreError, Workflow, WorkflowState,
+    Workflows as _,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,72 @@ impl Two {
     fn buses(&self) -> (Bus, Bus) {
         (self.first.bus(routes()), self.second.bus(routes()))
     }
+}
+
+/// Plugins that were asked are kept with the step that was taken, and only
+/// then; they are summed up by build, and forgotten with the event.
+#[tokio::test]
+async fn the_plugins_that_a_step_asked_are_counted() {
+    let two = Two::new();
+    let (bus, _) = two.buses();
+    let call = |plugin: &str, build: &str, milliseconds| PluginCall {
+        plugin: plugin.to_owned(),
+        sha256: Sha256Digest::of(build.as_bytes()),
+        duration: Duration::from_millis(milliseconds),
+    };
+    let asked = |calls| Commit::Done {
+        events: Vec::new(),
+        transition: None,
+        remark: None,
+        calls,
+    };
+    for (workflow, calls) in [
+        ("w1", vec![call("dsl", "old", 10), call("dsl", "old", 20)]),
+        ("w2", vec![call("momentum", "m", 1), call("dsl", "new", 40)]),
+        ("w3", vec![call("dsl", "new", 50)]),
+    ] {
+        two.clock.advance(SECOND);
+        let event = event(&correlation(workflow), "step-0", 1);
+        bus.publish(std::slice::from_ref(&event)).await.unwrap();
+        let claimed = claim(&bus, &key(&event, "step-0")).await.unwrap();
+        let lost = Claimed {
+            token: claimed.token + 1,
+            ..claimed.clone()
+        };
+        let refused = bus.commit(&lost, asked(calls.clone())).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))));
+        bus.commit(&claimed, asked(calls)).await.unwrap();
+    }
+
+    let queries = two.second.queries().unwrap();
+    let plugins: Vec<_> = queries
+        .plugins()
+        .unwrap()
+        .into_iter()
+        .map(|record| {
+            let workflow = record.last_workflow.to_string();
+            (
+                record.plugin,
+                record.calls,
+                record.mean.as_millis(),
+                workflow,
+                record.last_at,
+            )
+        })
+        .collect();
+    let at = |seconds_ago| Timestamp::new(two.clock.now().instant() - SECOND * seconds_ago);
+    assert_eq!(
+        plugins,
+        [
+            ("dsl".to_owned(), 2, 45, "w3".to_owned(), at(0)),
+            ("dsl".to_owned(), 2, 15, "w1".to_owned(), at(2)),
+            ("momentum".to_owned(), 1, 1, "w2".to_owned(), at(1)),
+        ]
+    );
+
+    two.clock.advance(SECOND);
+    assert_eq!(bus.prune(two.clock.now()).await.unwrap(), 3);
+    assert_eq!(queries.plugins().unwrap(), []);
 }
 
 /// The states of all deliveries of a workflow, as `target state`, by event.

@@ -178,6 +178,7 @@ pub(crate) fn done(events: Vec<Event>, transition: Option<Transition>) -> Commit
         events,
         transition,
         remark: None,
+        calls: Vec::new(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What is and what is not a plugin.
 
-use crate::harness::{TORTURE, TORTURE_PORTFOLIO, settings};
+use crate::harness::{TORTURE, TORTURE_PORTFOLIO, instance, settings};
 use alchemiser_events::Sha256Digest;
-use alchemiser_sandbox::{Kind, Sandbox, componentize, inspect};
+use alchemiser_market::Session;
+use alchemiser_sandbox::{Explain, INTERFACE_VERSION, Kind, Sandbox, componentize, inspect};
 
 #[test]
 fn plugins_import_nothing_but_the_contract() {
@@ -39,6 +40,69 @@ fn the_shipped_plugins_are_plugins() {
     }
 }
 
+/// A plugin that was built for the first version of the interface, with bindings
+/// that know nothing of a later one.
+#[test]
+fn a_plugin_for_an_older_minor_version_still_runs() {
+    let component = componentize(&test_support::core_module("previous-interface")).unwrap();
+    let plugin = Sandbox::new(settings())
+        .unwrap()
+        .load("previous", &component)
+        .unwrap();
+    assert_eq!(plugin.interface_version().to_string(), "1.0.0");
+    assert!(*plugin.interface_version() < INTERFACE_VERSION);
+
+    let mut strategy = instance(&plugin, "\"MSFT\"").unwrap();
+    let evaluation = strategy.evaluate(Session(30), Explain::No).unwrap();
+    let held: Vec<&str> = evaluation
+        .weights
+        .keys()
+        .map(|symbol| symbol.as_str())
+        .collect();
+    assert_eq!(held, ["MSFT"]);
+    assert_eq!(evaluation.log.len(), 1);
+
+    // What an import answers with crosses over as well.
+    let mut strategy = instance(&plugin, "\"GONE\"").unwrap();
+    let error = strategy.evaluate(Session(30), Explain::No).unwrap_err();
+    assert_eq!(error.class(), "NoData");
+}
+
+/// A plugin of a later version of the interface, which uses nothing that was
+/// added, and one of another major version.
+#[test]
+fn a_later_minor_version_runs_and_another_major_version_does_not() {
+    let module = test_support::core_module("previous-interface");
+    let component = componentize(&module).unwrap();
+    let sandbox = Sandbox::new(settings()).unwrap();
+    let load = |version: &[u8; 5]| {
+        let mut component = component.clone();
+        for start in 0..component.len() - version.len() {
+            let place = start..start + version.len();
+            if component[..start].ends_with(b"@") && component[place.clone()] == *b"1.0.0" {
+                component[place].copy_from_slice(version);
+            }
+        }
+        sandbox.load("other", &component)
+    };
+    let later = load(b"1.9.0").unwrap();
+    assert_eq!(later.interface_version().to_string(), "1.9.0");
+    let mut strategy = instance(&later, "\"MSFT\"").unwrap();
+    strategy.evaluate(Session(30), Explain::No).unwrap();
+
+    let errors = [b"0.9.0", b"2.0.0"].map(|version| load(version).unwrap_err().to_string());
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn a_plugin_of_too_many_modules_is_refused() {
+    let mut settings = settings();
+    settings.limits.core_modules = 2;
+    let sandbox = Sandbox::new(settings).unwrap();
+    let error = sandbox.load("torture", &TORTURE).unwrap_err();
+    insta::assert_snapshot!(error);
+}
+
 #[test]
 fn a_plugin_knows_what_it_is() {
     let plugin = Sandbox::new(settings())
@@ -48,9 +112,9 @@ fn a_plugin_knows_what_it_is() {
     assert_eq!(plugin.name(), "torture");
     assert_eq!(plugin.kind(), Kind::Strategy);
     assert_eq!(plugin.digest(), Sha256Digest::of(&TORTURE));
-    assert_eq!(plugin.interface_version().to_string(), "1.0.0");
+    assert_eq!(plugin.interface_version().to_string(), "1.1.0");
     assert_eq!(plugin.inspection().size, TORTURE.len());
-    assert_eq!(plugin.produced_by().version, "1.0.0");
+    assert_eq!(plugin.produced_by().version, "1.1.0");
 }
 
 #[test]
@@ -63,17 +127,17 @@ fn other_files_are_refused() {
     };
     let exports =
         |export: &str| format!(r#"(component (instance $i) (export "{export}" (instance $i)))"#);
-    let evaluator = "alchemiser:plugin/evaluator@1.0.0";
+    let evaluator = "alchemiser:plugin/evaluator@1.1.0";
     let mut texts: Vec<String> = [
         "(module)".to_owned(),
         "(component)".to_owned(),
         re_exports("wasi:clocks/wall-clock@0.2.6", evaluator),
-        re_exports("alchemiser:plugin/market@1.0.0", "alchemiser:plugin/planner@1.0.0"),
-        re_exports("alchemiser:plugin/news@1.1.0", evaluator),
+        re_exports("alchemiser:plugin/market@1.1.0", "alchemiser:plugin/planner@1.1.0"),
+        re_exports("alchemiser:plugin/news@1.2.0", evaluator),
         exports("alchemiser:plugin/evaluator@2.0.0"),
         // The right name with nothing behind it.
         exports(evaluator),
-        re_exports("alchemiser:plugin/market@1.0.0", evaluator),
+        re_exports("alchemiser:plugin/market@1.1.0", evaluator),
         // An instruction whose result depends on the processor, and memory that
         // threads share.
         format!(

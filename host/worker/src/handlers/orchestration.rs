@@ -81,7 +81,7 @@ fn completed(trade: &TradeExecuted, event: &Event, workflow: &Workflow) -> Outco
     Outcome {
         emissions: vec![completed.into(), notification],
         next: Some(WorkflowState::Completed),
-        remark: None,
+        ..Outcome::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::unexpected;
 use crate::consolidation::attribution;
 use crate::failure::Failure;
-use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step};
+use crate::handler::{Context, Declaration, Emission, Handler, Outcome, PluginCall, Step, timed};
 use crate::ports::Blobs;
 use crate::question::{PlanQuestion, Question};
 use crate::settings::PortfolioSettings;
@@ -74,7 +74,7 @@ impl Handler for PortfolioHandler {
         let inputs_ref = self.keep(&request).await?;
         fail_point!(PlanQuestionKept);
         let cash = request.cash;
-        let plan = self.ask(request).await?;
+        let (plan, duration) = self.ask(request).await?;
         fail_point!(PlanAnswered);
         let planned = planned(plan, cash, signal, event, workflow, &self.settings)?;
         let emission = Emission {
@@ -82,7 +82,10 @@ impl Handler for PortfolioHandler {
             produced_by: Some(self.plugin.produced_by().clone()),
             inputs_ref: Some(inputs_ref),
         };
-        Ok(Outcome::emit(emission, Some(WorkflowState::Planned)))
+        Ok(Outcome {
+            calls: vec![PluginCall::of(&self.plugin, duration)],
+            ..Outcome::emit(emission, Some(WorkflowState::Planned))
+        })
     }
 }
 
@@ -190,12 +193,14 @@ impl PortfolioHandler {
         Ok(self.blobs.put(&json).await?)
     }
 
-    async fn ask(&self, request: PlanRequest) -> Result<Plan, Failure> {
+    /// The plan, and how long it took.
+    async fn ask(&self, request: PlanRequest) -> Result<(Plan, Duration), Failure> {
         let plugin = self.plugin.clone();
-        tokio::task::spawn_blocking(move || plugin.plan(&request))
+        let (plan, duration) = tokio::task::spawn_blocking(move || timed(|| plugin.plan(&request)))
             .await
-            .map_err(|error| Failure::transient("PlanAborted", error))?
-            .map_err(|error| Failure::from(error.detail()))
+            .map_err(|error| Failure::transient("PlanAborted", error))?;
+        let plan = plan.map_err(|error| Failure::from(error.detail()))?;
+        Ok((plan, duration))
     }
 }
 

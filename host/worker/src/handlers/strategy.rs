@@ -5,7 +5,7 @@ use crate::book::OnFailure;
 use crate::consolidation::{Consolidated, ShareError, consolidate, effective_shares};
 use crate::evaluation::{BookStrategy, EvaluationError, OpenStrategy};
 use crate::failure::Failure;
-use crate::handler::{Context, Declaration, Emission, Handler, Outcome, Step};
+use crate::handler::{Context, Declaration, Emission, Handler, Outcome, PluginCall, Step, timed};
 use crate::ports::Blobs;
 use crate::question::{Question, StrategyQuestion};
 use crate::workflow::{Workflow, WorkflowState};
@@ -20,6 +20,7 @@ use alchemiser_sandbox::{CallError, Evaluation, Explain};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Takes `WorkflowStarted`.
@@ -88,7 +89,9 @@ impl Handler for StrategyHandler {
         let answers = self.evaluate_all(opened, &market, session).await?;
         fail_point!(StrategiesAnswered);
         let mut results = Vec::with_capacity(self.strategies.len());
+        let mut calls = Vec::with_capacity(self.strategies.len());
         for (strategy, answer) in self.strategies.iter().zip(answers) {
+            calls.push(PluginCall::of(&strategy.plugin, answer.duration));
             results.push(self.keep(strategy, answer, workflow).await?);
         }
         fail_point!(QuestionsKept);
@@ -103,6 +106,7 @@ impl Handler for StrategyHandler {
                 .collect(),
             next: Some(WorkflowState::Signals),
             remark: None,
+            calls,
         })
     }
 }
@@ -112,23 +116,26 @@ struct Answer {
     result: Result<Evaluation, EvaluationError>,
     /// Absent when the strategy could not even say what it needs.
     slice: Option<Slice>,
+    /// Time in the plugin.
+    duration: Duration,
 }
+
+/// A strategy that has read its parameters, or not, and how long that took.
+type Opened = (Result<OpenStrategy, CallError>, Duration);
 
 impl StrategyHandler {
     /// Lets every strategy read its parameters and files.
-    async fn open_all(&self) -> Result<Vec<Result<OpenStrategy, CallError>>, Failure> {
+    async fn open_all(&self) -> Result<Vec<Opened>, Failure> {
         let strategies = self.strategies.clone();
-        self.in_parallel(strategies, OpenStrategy::open).await
+        let open = |strategy| timed(|| OpenStrategy::open(strategy));
+        self.in_parallel(strategies, open).await
     }
 
     /// The prices that the strategies need, all in one go.
-    async fn market(
-        &self,
-        opened: &[Result<OpenStrategy, CallError>],
-    ) -> Result<Arc<Market>, Failure> {
+    async fn market(&self, opened: &[Opened]) -> Result<Arc<Market>, Failure> {
         let requirements: Vec<Requirement> = opened
             .iter()
-            .flatten()
+            .flat_map(|(opened, _)| opened)
             .flat_map(|strategy| strategy.requirements().to_vec())
             .collect();
         self.prices
@@ -139,21 +146,26 @@ impl StrategyHandler {
 
     async fn evaluate_all(
         &self,
-        opened: Vec<Result<OpenStrategy, CallError>>,
+        opened: Vec<Opened>,
         market: &Arc<Market>,
         session: Session,
     ) -> Result<Vec<Answer>, Failure> {
         let market = Arc::clone(market);
-        self.in_parallel(opened, move |opened| match opened {
-            Ok(strategy) => Answer {
-                slice: Some(market.slice(strategy.requirements(), session)),
-                result: strategy
-                    .on(Arc::clone(&market))
-                    .evaluate(session, Explain::Yes),
-            },
+        self.in_parallel(opened, move |(opened, opening)| match opened {
+            Ok(strategy) => {
+                let slice = Some(market.slice(strategy.requirements(), session));
+                let mut evaluator = strategy.on(Arc::clone(&market));
+                let (result, evaluating) = timed(|| evaluator.evaluate(session, Explain::Yes));
+                Answer {
+                    result,
+                    slice,
+                    duration: opening + evaluating,
+                }
+            }
             Err(error) => Answer {
-                slice: None,
                 result: Err(error.into()),
+                slice: None,
+                duration: opening,
             },
         })
         .await

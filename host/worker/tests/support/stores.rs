@@ -5,7 +5,7 @@ use alchemiser_events::{BlobReference, CorrelationId, ErrorDetail, Event, Sha256
 use alchemiser_rules::Routes;
 use alchemiser_worker::{
     Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Ledger, LedgerEntry,
-    Message, Notifier, StoreError, Transition, Workflow, WorkflowState, Workflows,
+    Message, Notifier, PluginCall, StoreError, Transition, Workflow, WorkflowState, Workflows,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -27,6 +27,7 @@ struct Content {
     /// What another process starts just before this one does.
     faster_start: Option<Workflow>,
     letters: Vec<DeadLetter>,
+    calls: Vec<PluginCall>,
     renewals: u32,
     blobs: HashMap<Sha256Digest, Vec<u8>>,
     ledger: Vec<LedgerEntry>,
@@ -159,6 +160,10 @@ impl Memory {
         self.content().deliveries[key].error.clone()
     }
 
+    pub(crate) fn calls(&self) -> Vec<PluginCall> {
+        self.content().calls.clone()
+    }
+
     pub(crate) fn letters(&self) -> Vec<DeadLetter> {
         self.content().letters.clone()
     }
@@ -224,8 +229,10 @@ impl Content {
                 events,
                 transition,
                 remark,
+                calls,
             } => {
                 record.end = Some(DeliveryEnd::Done { remark });
+                self.calls.extend(calls);
                 self.publish(events, routes)?;
                 self.step_on(transition)
             }

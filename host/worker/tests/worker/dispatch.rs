@@ -129,8 +129,17 @@ fn signals(_attempt: u32) -> Result<Outcome, Failure> {
     Ok(Outcome {
         emissions: vec![notice("first").into(), notice("second").into()],
         next: Some(WorkflowState::Signals),
-        remark: None,
+        calls: vec![call("dsl", 12), call("momentum", 3)],
+        ..Outcome::default()
     })
+}
+
+fn call(plugin: &str, milliseconds: u64) -> PluginCall {
+    PluginCall {
+        plugin: plugin.to_owned(),
+        sha256: Sha256Digest::of(plugin.as_bytes()),
+        duration: Duration::from_millis(milliseconds),
+    }
 }
 
 fn unreachable_store(_attempt: u32) -> Result<Outcome, Failure> {
@@ -166,7 +175,9 @@ async fn a_step_taken_publishes_and_moves_the_workflow() {
         assert_eq!(header.timestamp, clock());
     }
     assert_eq!(events.len(), 2);
+    // Who was asked is kept beside the delivery, and once.
     assert_eq!(bench.dispatch().await, Dispatched::Finished);
+    assert_eq!(bench.memory.calls(), [call("dsl", 12), call("momentum", 3)]);
     assert_eq!(bench.attempts(), [1]);
 }
 
@@ -386,7 +397,7 @@ fn outcome() -> impl Strategy<Value = Result<Outcome, Failure>> {
         Ok(Outcome {
             emissions: emissions.collect(),
             next: Some(WorkflowState::Signals),
-            remark: None,
+            ..Outcome::default()
         })
     });
     let failed = (any::<String>(), any::<String>())

@@ -136,6 +136,13 @@ impl Market for AsOf<'_> {
         }
     }
 
+    fn last_bar(&self, symbol: SymbolHandle, session: Session) -> Result<Session> {
+        let have = self.check(symbol, session, 1)?;
+        // Counts ascend; the first session with this one has the bar.
+        let counts = &self.history(symbol).counts;
+        Ok(to_u32(counts.partition_point(|count| *count < have)))
+    }
+
     fn close(&self, symbol: SymbolHandle, session: Session) -> Result<f64> {
         Ok(self.closes(symbol, session, 1)?[0])
     }
