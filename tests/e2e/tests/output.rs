@@ -315,6 +315,14 @@ fn example_project() -> Project {
     project.write("event.json", event);
     let case = format!(r#"{{"name":"signals","event":{event},"targets":["portfolio"]}}"#);
     project.write("cases.jsonl", case);
+    let scenario = "[[scenario]]\nname = \"a few prices\"\nprices = { UP = [1, 2] }\n";
+    project.write("trend.toml", scenario);
+    let parameters = "parameters = { symbols = [\"UP\"], top = 1 }\n";
+    project.write(
+        "plugins/momentum/tests/momentum.toml",
+        format!("{scenario}{parameters}"),
+    );
+    project.write("plugins/momentum/Cargo.toml", "# built elsewhere");
     project
 }
 
