@@ -157,7 +157,7 @@ fn check_name(name: &str) -> CommandResult {
 
     let refuse = |message: String| Err(CommandFailure::usage("BadName", message));
     let spelt = spelling(name);
-    if spelt != name || name.len() > LONGEST {
+    if spelt.is_empty() || spelt != name || name.len() > LONGEST {
         let advice = if spelt.is_empty() || spelt.len() > LONGEST {
             String::new()
         } else {
@@ -360,7 +360,7 @@ fn commands(name: &str, home: &Home) -> [String; 3] {
             [
                 "cargo test".to_owned(),
                 format!("alchemiser plugin build{project}"),
-                format!("alchemiser plugin test {name} --scenarios tests{project}"),
+                format!("alchemiser plugin test{project}"),
             ]
         }
     }
