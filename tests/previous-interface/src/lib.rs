@@ -1,9 +1,9 @@
 //! A plugin as it was built before the interface grew: `wit` is a copy of the
 //! interface at version 1.0.0, and is not to be changed.
 
-#![allow(clippy::missing_safety_doc)]
+#![allow(unsafe_code, reason = "what `export!` makes is unsafe code")]
 
-#[allow(missing_docs, unsafe_code, clippy::all, clippy::pedantic)]
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic)]
 mod bindings {
     wit_bindgen::generate!({ path: "wit", world: "strategy" });
 }
