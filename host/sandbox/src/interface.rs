@@ -73,12 +73,12 @@ impl fmt::Display for Sentence<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         for (place, difference) in self.0.iter().take(SHOWN).enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(formatter, "{comma}{difference}")?;
+            let separator = if place == 0 { "" } else { "; " };
+            write!(formatter, "{separator}{difference}")?;
         }
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
-            more => write!(formatter, ", and {more} more"),
+            more => write!(formatter, "; and {more} more"),
         }
     }
 }
@@ -419,7 +419,7 @@ pub(crate) fn differences(component: &Interfaces, host: &Interfaces) -> Vec<Diff
             continue;
         };
         for (function, its) in taken {
-            let function_name = format!("{interface}.{function}");
+            let function_name = full(&interface, function);
             found.extend(match given.get(function) {
                 None => Some(Difference::Import {
                     function: function_name,
@@ -434,7 +434,7 @@ pub(crate) fn differences(component: &Interfaces, host: &Interfaces) -> Vec<Diff
         };
         let given = find(&component.exports, &interface).unwrap_or_default();
         for (function, here) in taken {
-            let function_name = format!("{interface}.{function}");
+            let function_name = full(&interface, function);
             found.extend(match given.get(function) {
                 None => Some(Difference::Export {
                     function: function_name,
@@ -444,6 +444,15 @@ pub(crate) fn differences(component: &Interfaces, host: &Interfaces) -> Vec<Diff
         }
     }
     found
+}
+
+/// A function's name with that of its interface. That it is a method is left
+/// to be seen from the name of its resource.
+fn full(interface: &str, function: &str) -> String {
+    let plain = function
+        .split_once(']')
+        .map_or(function, |(_, plain)| plain);
+    format!("{interface}.{plain}")
 }
 
 fn signature(function: String, its: &Signature, here: &Signature) -> Option<Difference> {

@@ -23,7 +23,8 @@ function telling(action) {
     return action();
   } catch (thrown) {
     if (thrown instanceof Error && !("payload" in thrown)) {
-      log.write("error", `panicked at momentum.js:\n${thrown}\n${thrown.stack}`);
+      const [place] = thrown.stack.split("\n");
+      log.write("error", `panicked at ${place}:\n${thrown}`);
     }
     throw thrown;
   }

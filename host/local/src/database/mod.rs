@@ -168,7 +168,7 @@ mod tests {
         let path = directory.path().join("alchemiser.db");
         let others = ["process 1 (init)".to_owned()];
         drop(Database::open(&path, &others).unwrap());
-        let later = [MIGRATIONS[0], "CREATE TABLE more (a INTEGER) STRICT;"];
+        let later = [MIGRATIONS, &["CREATE TABLE more (a INTEGER) STRICT;"]].concat();
         let error = Database::open_as(&path, &others, &later).err().unwrap();
         assert!(matches!(error, OpenError::InUse { .. }), "{error}");
         assert!(error.to_string().contains(&others[0]), "{error}");
@@ -178,8 +178,22 @@ mod tests {
         drop(Database::open_as(&path, &others, &later).unwrap());
         let error = Database::open(&path, &[]).err().unwrap();
         assert!(
-            matches!(error, OpenError::Newer { found: 2, .. }),
+            matches!(error, OpenError::Newer { found, .. } if found == later.len()),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("alchemiser.db");
+        drop(Database::open_as(&path, &[], &MIGRATIONS[..1]).unwrap());
+        let error = open_for_queries(&path).err().unwrap();
+        assert!(matches!(error, OpenError::Older { found: 1, .. }));
+        drop(Database::open(&path, &[]).unwrap());
+        let connection = open_for_queries(&path).unwrap();
+        let sql = "SELECT COUNT(*) FROM plugin_calls";
+        let calls: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(calls, 0);
     }
 }

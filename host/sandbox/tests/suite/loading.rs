@@ -132,31 +132,21 @@ fn other_files_are_refused() {
         "(module)".to_owned(),
         "(component)".to_owned(),
         re_exports("wasi:clocks/wall-clock@0.2.6", evaluator),
-        re_exports("alchemiser:plugin/market@1.1.0", "alchemiser:plugin/planner@1.1.0"),
+        re_exports(
+            "alchemiser:plugin/market@1.1.0",
+            "alchemiser:plugin/planner@1.1.0",
+        ),
         re_exports("alchemiser:plugin/news@1.2.0", evaluator),
         exports("alchemiser:plugin/evaluator@2.0.0"),
         // The right name with nothing behind it.
         exports(evaluator),
         re_exports("alchemiser:plugin/market@1.1.0", evaluator),
-        // An instruction whose result depends on the processor, and memory that
-        // threads share.
-        format!(
-            r#"(component (core module (func (param v128 v128) (result v128)
-                (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))
-                (instance $i) (export "{evaluator}" (instance $i)))"#
-        ),
-        format!(
-            r#"(component (core module (memory 1 1 shared))
-                (instance $i) (export "{evaluator}" (instance $i)))"#
-        ),
-        // A function that does not answer what it says.
-        format!(
-            r#"(component (core module (func (result i32))) (instance $i) (export "{evaluator}" (instance $i)))"#
-        ),
     ]
     .iter()
     .map(|text| {
-        let error = sandbox.load("other", &wat::parse_str(text).unwrap()).unwrap_err();
+        let error = sandbox
+            .load("other", &wat::parse_str(text).unwrap())
+            .unwrap_err();
         error.to_string()
     })
     .collect();
@@ -166,6 +156,39 @@ fn other_files_are_refused() {
     let missing = sandbox.load_file("other", "/no/such/file.wasm".as_ref());
     texts.push(missing.unwrap_err().to_string());
     insta::assert_snapshot!(texts.join("\n"));
+}
+
+/// What a plugin consists of is checked as well, however well its interface fits.
+#[test]
+fn code_that_this_host_does_not_run_is_refused() {
+    let sandbox = Sandbox::new(settings()).unwrap();
+    for (module, reason) in [
+        // An instruction whose result depends on the processor.
+        (
+            "(module (func (param v128 v128) (result v128)
+                (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))",
+            "relaxed SIMD support is not enabled",
+        ),
+        // Memory that threads share.
+        (
+            "(module (memory 1 1 shared))",
+            "threads must be enabled for shared memories",
+        ),
+        // A function that does not answer what it says.
+        ("(module (func (result i32)))", "type mismatch"),
+    ] {
+        let module = wat::parse_str(module).unwrap();
+        let length = u8::try_from(module.len()).unwrap();
+        assert!(length < 128, "one byte holds the length of the section");
+        // A section of the component that is a core module.
+        let component = [&TORTURE[..], &[1, length], &module].concat();
+        let error = sandbox.load("other", &component).unwrap_err().to_string();
+        let beginning = "plugin `other` cannot be loaded: it is not valid, or needs more than the sandbox has: ";
+        assert!(
+            error.starts_with(beginning) && error.contains(reason),
+            "{error}"
+        );
+    }
 }
 
 #[test]
