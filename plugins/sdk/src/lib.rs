@@ -163,3 +163,8 @@ macro_rules! export_portfolio {
         };
     };
 }
+
+/// The code in the guide to plugins compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugins.md")]
+struct Guide;

@@ -363,7 +363,7 @@ fn there(usual: PathBuf, variable: &str, made_by: &str) -> PathBuf {
 }
 
 /// The folder that cargo puts binaries in; tests lie in `deps` within it.
-fn built() -> &'static Path {
+pub(crate) fn built() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let test = std::env::current_exe().expect("the system knows what it runs");
         test.ancestors()

@@ -1,23 +1,42 @@
 //! Projects to try things in.
 
-use crate::program::{Alchemiser, plugins, workspace};
+use crate::program::{Alchemiser, built, plugins, workspace};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A project of a test's own: the shipped one, copied, with the prices and
-/// plugins of the workspace. It is removed with this value.
+/// plugins of the workspace.
 #[derive(Debug)]
 pub struct Project {
-    folder: TempDir,
+    path: PathBuf,
+    /// It is removed with this value.
+    _folder: Option<TempDir>,
 }
 
 impl Project {
     /// A copy of the shipped project.
     #[must_use]
     pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::at(folder.path().to_owned(), Some(folder))
+    }
+
+    /// The same in a folder beside what is built of these tests, which stays. No
+    /// two tests at work may have one of the same name.
+    #[must_use]
+    pub fn beside_the_tests(name: &str) -> Self {
+        let path = built().join("../projects").join(name);
+        // There may have been none.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder can be made beside the tests");
+        Self::at(path, None)
+    }
+
+    fn at(path: PathBuf, folder: Option<TempDir>) -> Self {
         let project = Self {
-            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            path,
+            _folder: folder,
         };
         project.copy(&workspace().join("routes.toml"), "routes.toml");
         for strategy in files(&workspace().join("strategies")) {
@@ -29,7 +48,7 @@ impl Project {
     /// Its folder.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.path
     }
 
     /// The program in it.

@@ -188,7 +188,13 @@ fn in_the_project_it_belongs_to_the_workspace() {
     );
 
     let metadata = Command::new("cargo")
-        .args(["metadata", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(folder.path())
         .output()
         .unwrap();

@@ -6,7 +6,7 @@ mod list;
 mod new;
 mod test;
 
-pub use build::{Built, build_into, failure as build_failure};
+pub use build::{build_into, failure as build_failure};
 
 use crate::arguments::{self, Arguments};
 use crate::failure::CommandResult;

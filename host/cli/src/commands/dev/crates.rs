@@ -1,7 +1,7 @@
 //! The plugins whose sources lie in the project: which have changed, and
 //! building them.
 
-use crate::commands::plugin::{Built, build_into};
+use crate::commands::plugin::{build_failure, build_into};
 use crate::failure::CommandResult;
 use crate::project::Project;
 use crate::sources::Stamp;
@@ -34,32 +34,39 @@ impl<'a> Crates<'a> {
         }
     }
 
-    /// The plugins whose sources differ from those that they were last built
-    /// from. Calling it counts as building them.
+    /// A plugin whose sources differ from those that it was last built from, and
+    /// whether it was built before. Those that were come first: somebody works on
+    /// them. Asking counts as building it.
     ///
     /// # Errors
     /// Crates may have been added or removed, and cargo cannot read them.
-    pub(super) fn changed(&mut self) -> CommandResult<Vec<String>> {
+    pub(super) fn next_to_build(&mut self) -> CommandResult<Option<ToBuild>> {
         self.list_again()?;
         let Some(builder) = &self.builder else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        let mut changed = Vec::new();
-        for plugin in builder.plugins() {
-            let stamps = self.stamps(builder, plugin);
-            if self.built.get(plugin) != Some(&stamps) {
-                self.built.insert(plugin.to_owned(), stamps);
-                changed.push(plugin.to_owned());
-            }
-        }
         self.built
             .retain(|name, _| builder.plugins().any(|plugin| plugin == name));
-        Ok(changed)
-    }
-
-    /// Builds a plugin, and puts its component where components lie.
-    pub(super) fn builder(&self) -> Option<Arc<Builder>> {
-        self.builder.clone()
+        let mut changed: Vec<(ToBuild, Stamps)> = Vec::new();
+        for plugin in builder.plugins() {
+            let stamps = self.stamps(builder, plugin);
+            let built = self.built.get(plugin);
+            if built != Some(&stamps) {
+                let to_build = ToBuild {
+                    plugin: plugin.to_owned(),
+                    builder: Arc::clone(builder),
+                    again: built.is_some(),
+                };
+                changed.push((to_build, stamps));
+            }
+        }
+        let first = changed.iter().position(|(to_build, _)| to_build.again);
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let (to_build, stamps) = changed.swap_remove(first.unwrap_or(0));
+        self.built.insert(to_build.plugin.clone(), stamps);
+        Ok(Some(to_build))
     }
 
     /// The folders in which a change concerns plugins.
@@ -95,7 +102,7 @@ impl<'a> Crates<'a> {
         self.manifests = manifests;
         self.builder = None;
         if is_workspace {
-            let builder = Builder::open(root).map_err(crate::commands::plugin::build_failure)?;
+            let builder = Builder::open(root).map_err(build_failure)?;
             self.builder = Some(Arc::new(builder.quiet()));
         }
         Ok(())
@@ -122,9 +129,21 @@ impl<'a> Crates<'a> {
     }
 }
 
-/// Builds a plugin, and puts its component where components lie.
-pub(super) fn build(builder: &Builder, project: &Project, plugin: &str) -> CommandResult<Built> {
-    build_into(builder, plugin, &project.plugin(plugin))
+/// A plugin that is to be built.
+pub(super) struct ToBuild {
+    /// Its name.
+    pub(super) plugin: String,
+    builder: Arc<Builder>,
+    /// Whether it was built before.
+    pub(super) again: bool,
+}
+
+impl ToBuild {
+    /// Builds it, and puts its component where components lie.
+    pub(super) fn build(&self, project: &Project) -> CommandResult {
+        let file = project.plugin(&self.plugin);
+        build_into(&self.builder, &self.plugin, &file).map(|_| ())
+    }
 }
 
 /// Notes every file below a folder that a build may read.

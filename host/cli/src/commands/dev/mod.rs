@@ -118,12 +118,9 @@ impl Drop for StopsReloading {
 /// cannot be is told.
 fn build(project: &Project, crates: &mut Crates<'_>, teller: Teller) -> CommandResult<bool> {
     let mut all = true;
-    for plugin in crates.changed()? {
-        let Some(builder) = crates.builder() else {
-            break;
-        };
-        if let Err(failure) = crates::build(&builder, project, &plugin) {
-            tell_kept(teller, &[format!("plugin {plugin}")], &failure);
+    while let Some(next) = crates.next_to_build()? {
+        if let Err(failure) = next.build(project) {
+            tell_kept(teller, &[format!("plugin {}", next.plugin)], &failure);
             all = false;
         }
     }

@@ -4,7 +4,7 @@
 //! about, in how many steps and under what names, does not matter. A change is
 //! taken over whole or not at all.
 
-use super::crates::{self, Crates};
+use super::crates::Crates;
 use super::preview::Preview;
 use super::teller::Teller;
 use super::watch::{Message, Wake, Watch};
@@ -45,7 +45,7 @@ pub(super) struct Reloader<'a> {
     refused: Option<Sources>,
     settings: Option<Stamp>,
     /// A build under way tells what came of it here.
-    building: Option<Receiver<Vec<BuiltPlugin>>>,
+    building: Option<Receiver<BuiltPlugin>>,
 }
 
 /// A plugin, and why it could not be built, if so.
@@ -119,25 +119,30 @@ impl<'a> Reloader<'a> {
         if self.building.is_some() || !self.watch.is_quiet() {
             return;
         }
-        let changed = match self.crates.changed() {
-            Ok(changed) => changed,
+        let next = match self.crates.next_to_build() {
+            Ok(Some(next)) => next,
+            Ok(None) => return,
             Err(failure) => return self.tell_kept(&["Cargo.toml".to_owned()], &failure),
         };
-        let Some(builder) = self.crates.builder().filter(|_| !changed.is_empty()) else {
-            return;
-        };
+        if next.again {
+            let text = format!("the sources of plugin {} changed; building", next.plugin);
+            let object = json!({"happened": "building", "plugin": next.plugin});
+            self.teller.tell(&text, object);
+        }
         let (told, built) = mpsc::channel();
         let (project, wake) = (self.project, self.wake.clone());
         scope.spawn(move || {
+            let failure = next.build(project).err();
+            let name = next.plugin;
             // Nobody listens any more when all is over.
-            let _ = told.send(build_all(&builder, project, changed));
+            let _ = told.send(BuiltPlugin { name, failure });
             let _ = wake.send(Message::Done);
         });
         self.building = Some(built);
     }
 
-    /// Tells what came of a build. The components that it made are found like
-    /// those that somebody else puts there.
+    /// Tells what came of a build. The component that it made is found like one
+    /// that somebody else puts there.
     fn take_built(&mut self) {
         let Some(built) = self
             .building
@@ -147,10 +152,8 @@ impl<'a> Reloader<'a> {
             return;
         };
         self.building = None;
-        for BuiltPlugin { name, failure } in built {
-            if let Some(failure) = failure {
-                self.tell_kept(&[format!("plugin {name}")], &failure);
-            }
+        if let Some(failure) = built.failure {
+            self.tell_kept(&[format!("plugin {}", built.name)], &failure);
         }
     }
 
@@ -288,15 +291,6 @@ pub(super) fn tell_kept(teller: Teller, files: &[String], failure: &CommandFailu
     );
     let object = json!({"happened": "kept", "files": files, "error": error_json(&error)});
     teller.tell(&text, object);
-}
-
-/// Builds plugins one after the other; answers how each ended.
-fn build_all(builder: &Builder, project: &Project, plugins: Vec<String>) -> Vec<BuiltPlugin> {
-    let build = |name: String| {
-        let failure = crates::build(builder, project, &name).err();
-        BuiltPlugin { name, failure }
-    };
-    plugins.into_iter().map(build).collect()
 }
 
 fn settings_file(project: &Project) -> PathBuf {
