@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than any step takes where everything has to be compiled.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Longer than a build takes where everything has to be compiled.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the reader meets, in its order.
 #[derive(Debug, PartialEq)]

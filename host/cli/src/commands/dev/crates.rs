@@ -19,6 +19,8 @@ pub(super) struct Crates<'a> {
     /// What says which crates there are, when they were last listed.
     manifests: Stamps,
     builder: Option<Arc<Builder>>,
+    /// The sources of each plugin when they were last looked at.
+    seen: BTreeMap<String, Stamps>,
     /// What each plugin was last built from.
     built: BTreeMap<String, Stamps>,
 }
@@ -30,13 +32,29 @@ impl<'a> Crates<'a> {
             project,
             manifests: Stamps::new(),
             builder: None,
+            seen: BTreeMap::new(),
             built: BTreeMap::new(),
         }
     }
 
-    /// A plugin whose sources differ from those that it was last built from, and
-    /// whether it was built before. Those that were come first: somebody works on
-    /// them. Asking counts as building it.
+    /// Looks at the sources as they are: what differs later was changed since.
+    ///
+    /// # Errors
+    /// Cargo cannot read the crates.
+    pub(super) fn look(&mut self) -> CommandResult {
+        self.list_again()?;
+        if let Some(builder) = &self.builder {
+            for plugin in builder.plugins() {
+                let stamps = self.stamps(builder, plugin);
+                self.seen.insert(plugin.to_owned(), stamps);
+            }
+        }
+        Ok(())
+    }
+
+    /// A plugin whose sources differ from those that it was last built from.
+    /// Those that have changed come first: somebody works on them. Asking counts
+    /// as building it.
     ///
     /// # Errors
     /// Crates may have been added or removed, and cargo cannot read them.
@@ -50,21 +68,22 @@ impl<'a> Crates<'a> {
         let mut changed: Vec<(ToBuild, Stamps)> = Vec::new();
         for plugin in builder.plugins() {
             let stamps = self.stamps(builder, plugin);
-            let built = self.built.get(plugin);
-            if built != Some(&stamps) {
+            if self.built.get(plugin) != Some(&stamps) {
                 let to_build = ToBuild {
+                    file: self.project.plugin(plugin),
                     plugin: plugin.to_owned(),
                     builder: Arc::clone(builder),
-                    again: built.is_some(),
+                    is_changed: self.seen.get(plugin) != Some(&stamps),
                 };
                 changed.push((to_build, stamps));
             }
         }
-        let first = changed.iter().position(|(to_build, _)| to_build.again);
+        let first = changed.iter().position(|(to_build, _)| to_build.is_changed);
         if changed.is_empty() {
             return Ok(None);
         }
         let (to_build, stamps) = changed.swap_remove(first.unwrap_or(0));
+        self.seen.insert(to_build.plugin.clone(), stamps.clone());
         self.built.insert(to_build.plugin.clone(), stamps);
         Ok(Some(to_build))
     }
@@ -134,15 +153,16 @@ pub(super) struct ToBuild {
     /// Its name.
     pub(super) plugin: String,
     builder: Arc<Builder>,
-    /// Whether it was built before.
-    pub(super) again: bool,
+    file: PathBuf,
+    /// Whether its sources have changed since they were looked at; otherwise it
+    /// is only not known whether the component is up to date.
+    pub(super) is_changed: bool,
 }
 
 impl ToBuild {
     /// Builds it, and puts its component where components lie.
-    pub(super) fn build(&self, project: &Project) -> CommandResult {
-        let file = project.plugin(&self.plugin);
-        build_into(&self.builder, &self.plugin, &file).map(|_| ())
+    pub(super) fn build(&self) -> CommandResult {
+        build_into(&self.builder, &self.plugin, &self.file).map(|_| ())
     }
 }
 

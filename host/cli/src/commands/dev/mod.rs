@@ -50,7 +50,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
     let teller = Teller::new(arguments.json);
     let mut crates = Crates::of(&project);
     let is_built = if command.once || Sources::read(&project).lack_a_component() {
-        build(&project, &mut crates, teller)?
+        build(&mut crates, teller)?
     } else {
         true
     };
@@ -94,14 +94,17 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
         let _stopping = StopsReloading(messages);
         let (work, dispatch) = (&work, Arc::clone(&told));
         scope.spawn(move || {
-            reloader.run(scope, |worker| {
+            reloader.run(|worker| {
                 let bus = worker.bus(work.project, work.state);
                 dispatch.replace(work.dispatcher(worker, &bus));
                 latest.send_replace(Arc::clone(worker));
             });
         });
         machine::runtime()?.block_on(work.until_stopped(workers, told))
-    })
+    })?;
+    // The thread that reloads has ended by now, and has nothing more to tell.
+    teller.tell("stopped", json!({"happened": "stopped"}));
+    Ok(())
 }
 
 /// Ends the thread that reloads, however the work ended: it is waited for.
@@ -116,10 +119,10 @@ impl Drop for StopsReloading {
 
 /// Builds the project's plugins; whether all of them could be built. What
 /// cannot be is told.
-fn build(project: &Project, crates: &mut Crates<'_>, teller: Teller) -> CommandResult<bool> {
+fn build(crates: &mut Crates<'_>, teller: Teller) -> CommandResult<bool> {
     let mut all = true;
     while let Some(next) = crates.next_to_build()? {
-        if let Err(failure) = next.build(project) {
+        if let Err(failure) = next.build() {
             tell_kept(teller, &[format!("plugin {}", next.plugin)], &failure);
             all = false;
         }
@@ -169,9 +172,7 @@ impl Work<'_> {
             or_stop(&stop, self.keep_house(&bus, &stop)),
             or_stop(&stop, self.obey(keys, workers.clone(), &stop)),
         );
-        ran.and(scheduled).and(kept).and(pressed).map_err(store)?;
-        teller.tell("stopped", json!({"happened": "stopped"}));
-        Ok(())
+        ran.and(scheduled).and(kept).and(pressed).map_err(store)
     }
 
     /// Does all that is due, and ends.

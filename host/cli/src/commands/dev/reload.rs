@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, Scope};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// So long a file that was read has to stay as it is before what it says counts.
@@ -67,8 +67,14 @@ pub(super) struct Start<'a> {
 
 impl<'a> Reloader<'a> {
     /// Watches from now on. Whoever has the other end can stop it.
-    pub(super) fn new(start: Start<'a>) -> (Self, Sender<Message>) {
+    pub(super) fn new(mut start: Start<'a>) -> (Self, Sender<Message>) {
         let (watch, wake) = Watch::new();
+        if let Err(failure) = start.crates.look() {
+            let error = failure.detail();
+            let text = format!("plugin sources are not watched: {}", error.message);
+            let object = json!({"happened": "not-watched", "error": error_json(&error)});
+            start.teller.tell(&text, object);
+        }
         let mut reloader = Self {
             settings: Stamp::of(&settings_file(start.project)),
             project: start.project,
@@ -89,15 +95,9 @@ impl<'a> Reloader<'a> {
 
     /// Looks at changes until stopped; `swap` puts a worker in the place of the
     /// one before.
-    pub(super) fn run<'scope>(
-        mut self,
-        scope: &'scope Scope<'scope, '_>,
-        mut swap: impl FnMut(&Arc<Worker>),
-    ) where
-        'a: 'scope,
-    {
+    pub(super) fn run(mut self, mut swap: impl FnMut(&Arc<Worker>)) {
         loop {
-            self.look_at_crates(scope);
+            self.look_at_crates();
             match self.watch.wait() {
                 Wake::Stop => return,
                 Wake::Look(begin) => {
@@ -112,10 +112,7 @@ impl<'a> Reloader<'a> {
 
     /// Builds what has changed, beside: strategy files and the book need not
     /// wait for it.
-    fn look_at_crates<'scope>(&mut self, scope: &'scope Scope<'scope, '_>)
-    where
-        'a: 'scope,
-    {
+    fn look_at_crates(&mut self) {
         if self.building.is_some() || !self.watch.is_quiet() {
             return;
         }
@@ -124,15 +121,16 @@ impl<'a> Reloader<'a> {
             Ok(None) => return,
             Err(failure) => return self.tell_kept(&["Cargo.toml".to_owned()], &failure),
         };
-        if next.again {
+        if next.is_changed {
             let text = format!("the sources of plugin {} changed; building", next.plugin);
             let object = json!({"happened": "building", "plugin": next.plugin});
             self.teller.tell(&text, object);
         }
         let (told, built) = mpsc::channel();
-        let (project, wake) = (self.project, self.wake.clone());
-        scope.spawn(move || {
-            let failure = next.build(project).err();
+        let wake = self.wake.clone();
+        // Nobody waits for it in the end: a build that is cut short is made again.
+        thread::spawn(move || {
+            let failure = next.build().err();
             let name = next.plugin;
             // Nobody listens any more when all is over.
             let _ = told.send(BuiltPlugin { name, failure });
