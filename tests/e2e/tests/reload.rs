@@ -3,7 +3,7 @@
 //! `SWAPS=1000` makes the check for leaks longer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-use e2e::{Alchemiser, Dev, Project, State, plugins, workspace};
+use e2e::{Alchemiser, Dev, Project, State, another_build, plugins, workspace};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -29,14 +29,6 @@ fn book(strategies: u32) -> String {
         format!("[[strategy]]\nname = \"s{number}\"\nfile = \"trend.clj\"\nweight = 0.1\n\n")
     };
     (1..=strategies).map(entry).collect()
-}
-
-/// A component that does the same and is another build.
-fn another_build(component: &[u8], mark: u8) -> Vec<u8> {
-    // A custom section: its number, its length, the length of its name, the
-    // name, and what is in it.
-    let section = [0, 6, 4, b'm', b'a', b'r', b'k', mark];
-    [component, &section].concat()
 }
 
 /// A file of a project, and ways to save it.
@@ -148,14 +140,14 @@ fn every_kind_of_file_is_put_to_work() {
         &mut dev,
         &project,
         "plugins/momentum.wasm",
-        another_build(&momentum, b'1'),
+        another_build(&momentum, 1),
     );
     let strategy = strategy(&told, "momentum");
     assert_ne!(strategy["before"]["sha256"], strategy["after"]["sha256"]);
     assert_eq!(strategy["before"]["weights"], strategy["after"]["weights"]);
     let build = strategy["after"]["sha256"].clone();
 
-    let rebalance = another_build(&shipped("rebalance"), b'1');
+    let rebalance = another_build(&shipped("rebalance"), 1);
     takes(&mut dev, &project, "plugins/rebalance.wasm", rebalance);
 
     let routes = fs::read_to_string(workspace().join("routes.toml")).unwrap();
@@ -407,7 +399,7 @@ fn memory_does_not_grow_with_swaps() {
         let content = match number % 4 {
             0 => (
                 "plugins/momentum.wasm",
-                another_build(&momentum, (number / 4 % 2) as u8),
+                another_build(&momentum, (number / 4 % 2) as u32),
             ),
             1 => (
                 "strategies/trend.clj",

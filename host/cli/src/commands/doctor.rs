@@ -26,7 +26,7 @@ pub struct Finding {
 /// Looks at everything, and fails when something is missing.
 pub fn doctor(data: &Data, state: &State, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
-    let findings = examine_at(&project, &project.data(data), &project.state(state));
+    let findings = examine(&project, data, &project.state(state));
     if arguments.json {
         for Finding { subject, state } in &findings {
             let (ok, message) = match state {
@@ -48,18 +48,14 @@ pub fn doctor(data: &Data, state: &State, arguments: &Arguments) -> CommandResul
     }
 }
 
-/// Looks at a project and its state.
-pub fn examine(project: &Project, state: &Path) -> Vec<Finding> {
-    examine_at(project, &project.data(&Data { data: None }), state)
-}
-
-fn examine_at(project: &Project, data: &Path, state: &Path) -> Vec<Finding> {
+/// Looks at a project, its prices and its state.
+pub fn examine(project: &Project, data: &Data, state: &Path) -> Vec<Finding> {
     let finding = |subject, state| Finding { subject, state };
     vec![
         finding("toolchain", toolchain(project)),
         finding("setup", setup(project)),
         finding("routes", routes_tests(project)),
-        finding("prices", prices(data)),
+        finding("prices", prices(&project.data(data))),
         finding("state", state_directory(state)),
     ]
 }
