@@ -17,6 +17,7 @@ use e2e::{Alchemiser, Dev, News, Project, State, another_build, plugins, workspa
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// How often to look for the line.
 const LOOK: Duration = Duration::from_micros(200);
@@ -84,10 +85,8 @@ fn files(edits: usize) {
 fn components(edits: usize) {
     let momentum = fs::read(plugins().join("momentum.wasm")).unwrap();
     let project = Project::new().plugin("momentum", &momentum);
-    // What other runs have compiled is not found here.
     let cache = tempfile::tempdir().unwrap();
-    let cache = cache.path().display().to_string();
-    let mut work = Work::start(&project.alchemiser().with("XDG_CACHE_HOME", &cache));
+    let mut work = Work::start(&caching(project.alchemiser(), &cache));
     let replace = |mark: usize| {
         let build = another_build(&momentum, u32::try_from(mark).unwrap());
         // Written where nobody looks, so that all that is seen is the renaming.
@@ -127,7 +126,8 @@ fn sources(edits: usize) {
     save(0);
     // What the SDK needs is built once for all runs.
     let target = plugins().join("../reload").display().to_string();
-    let alchemiser = project.alchemiser().with("CARGO_TARGET_DIR", &target);
+    let cache = tempfile::tempdir().unwrap();
+    let alchemiser = caching(project.alchemiser(), &cache).with("CARGO_TARGET_DIR", &target);
     let _ = alchemiser.call(["plugin", "build", "momentum"]).exits(0);
 
     let mut work = Work::start(&alchemiser);
@@ -137,6 +137,11 @@ fn sources(edits: usize) {
     work.measure("Rust source", edits, PAUSE_OF_CARGO, "2500", |number| {
         save(number + 1);
     });
+}
+
+/// With a cache of its own: it finds no machine code that other runs compiled.
+fn caching(alchemiser: Alchemiser, cache: &TempDir) -> Alchemiser {
+    alchemiser.with("XDG_CACHE_HOME", &cache.path().display().to_string())
 }
 
 /// A file of the workspace.

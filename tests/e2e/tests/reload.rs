@@ -180,7 +180,7 @@ fn what_is_not_fit_is_not_put_to_work() {
     let routes = fs::read_to_string(workspace().join("routes.toml")).unwrap();
     let without_a_rule = routes.replace(
         "name = \"signal-generated\"\n",
-        "name = \"signal-generated\"\nstate = \"DISABLED\"\n",
+        "name = \"signal-generated\"\nenabled = false\n",
     );
     let named_otherwise = routes.replace("name = \"trade-executed\"", "name = \"trades-executed\"");
 
@@ -266,6 +266,7 @@ fn a_storm_of_saves_loses_nothing_and_shows_no_half() {
     let mut dev = Dev::start(&project.alchemiser(), &state, &[]);
     dev.wait_for("ready");
 
+    let is_reload = |line: &Value| line["happened"] == "reloaded";
     let is_over = AtomicBool::new(false);
     let mut workflows = 0;
     thread::scope(|scope| {
@@ -300,6 +301,11 @@ fn a_storm_of_saves_loses_nothing_and_shows_no_half() {
             let run = state.run(&calm.alchemiser(), date).exits(0);
             assert_eq!(run.line()["state"], "completed");
             workflows += 1;
+        }
+        // On a fast machine they are over before much was put to work.
+        while dev.lines().iter().filter(|line| is_reload(line)).count() <= 3 {
+            assert!(dev.is_at_work(), "{:#?}", dev.lines());
+            thread::sleep(Duration::from_millis(10));
         }
         is_over.store(true, Ordering::Relaxed);
     });

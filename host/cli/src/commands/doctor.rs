@@ -123,6 +123,13 @@ fn routes_tests(project: &Project) -> Result<String, String> {
 
 /// Old prices are no mistake: a workflow of an old session may be wanted.
 fn prices(data: &Path) -> Result<String, String> {
+    if !data.is_dir() {
+        return Err(format!(
+            "there is no folder {}; {} says where prices are, as `data.path`, or --data does",
+            data.display(),
+            Project::SETTINGS
+        ));
+    }
     let market = machine::market(data).map_err(|failure| failure.detail().message)?;
     let calendar = market.calendar();
     let Some(last) = calendar.dates().last() else {
@@ -157,6 +164,7 @@ fn state_directory(path: &Path) -> Result<String, String> {
         .map_err(|error| store(error).detail().message)?;
     match letters.len() {
         0 => Ok(format!("{}, no dead letters", path.display())),
+        1 => Err("1 dead letter waits; `alchemiser dlq list` says why".to_owned()),
         count => Err(format!(
             "{count} dead letters wait; `alchemiser dlq list` says why"
         )),
