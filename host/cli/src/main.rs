@@ -33,6 +33,7 @@ mod settings;
 mod snippet;
 mod sources;
 mod stop;
+mod terminal;
 mod trace;
 mod worker;
 

@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 pub fn write(text: std::fmt::Arguments<'_>) {
     if let Err(error) = std::io::stdout().lock().write_fmt(text) {
         eprintln!("error: stdout: {error}");
-        std::process::exit(1);
+        crate::terminal::exit(1);
     }
 }
 

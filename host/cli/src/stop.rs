@@ -1,5 +1,6 @@
 //! Being told to stop.
 
+use crate::terminal;
 use std::io;
 use tokio::sync::watch;
 
@@ -20,7 +21,7 @@ impl Stop {
             asked();
             first.now();
             signals.next().await;
-            std::process::exit(1);
+            terminal::exit(1);
         });
         Ok(stop)
     }

@@ -4,6 +4,7 @@ use crate::program::Alchemiser;
 use crate::state::State;
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,6 +59,17 @@ impl Dev {
             .lines()
             .map(|line| serde_json::from_str(line).expect("each line is an object"))
             .collect()
+    }
+
+    /// What it tells from now on.
+    #[must_use]
+    pub fn news(&self) -> News {
+        let mut told = File::open(self.told.path()).expect("it was made at the start");
+        told.seek(SeekFrom::End(0)).expect("it is a file");
+        News {
+            told,
+            begun: Vec::new(),
+        }
     }
 
     /// The first time that it told this.
@@ -135,6 +147,30 @@ impl Dev {
             assert!(begin.elapsed() < PATIENCE, "{:#?}", self.lines());
             thread::sleep(LOOK);
         }
+    }
+}
+
+/// What is told, without reading again what was read before.
+#[derive(Debug)]
+pub struct News {
+    told: File,
+    /// A line that is under way.
+    begun: Vec<u8>,
+}
+
+impl News {
+    /// The lines since the last call.
+    #[must_use]
+    pub fn lines(&mut self) -> Vec<Value> {
+        let read = self.told.read_to_end(&mut self.begun);
+        read.expect("what it tells can be read");
+        let end = self.begun.iter().rposition(|byte| *byte == b'\n');
+        let whole: Vec<u8> = self.begun.drain(..end.map_or(0, |end| end + 1)).collect();
+        let lines = whole.split(|byte| *byte == b'\n');
+        lines
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).expect("each line is an object"))
+            .collect()
     }
 }
 

@@ -16,8 +16,8 @@ mod program;
 mod project;
 mod state;
 
-pub use dev::Dev;
+pub use dev::{Dev, News};
 pub use prices::Prices;
 pub use program::{Alchemiser, Finished, plugins, workspace};
-pub use project::Project;
+pub use project::{Project, another_build};
 pub use state::{Account, State};

@@ -178,6 +178,20 @@ impl Alchemiser {
         child.spawn().expect("the binary can be executed")
     }
 
+    /// Starts it on a terminal, and leaves it alone.
+    #[cfg(unix)]
+    pub fn start_on<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        terminal: &std::os::fd::OwnedFd,
+    ) -> Child {
+        let terminal = || terminal.try_clone().expect("there is room for a few more");
+        let mut command = self.command(arguments);
+        let child = command.stdin(terminal()).stdout(terminal());
+        let child = child.stderr(terminal()).spawn();
+        child.expect("the binary can be executed")
+    }
+
     /// The user's own environment does not reach the program: a setting in it
     /// would change what is tested.
     fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {

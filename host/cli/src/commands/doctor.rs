@@ -26,7 +26,7 @@ pub struct Finding {
 /// Looks at everything, and fails when something is missing.
 pub fn doctor(data: &Data, state: &State, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
-    let findings = examine_at(&project, &project.data(data), &project.state(state));
+    let findings = examine(&project, data, &project.state(state));
     if arguments.json {
         for Finding { subject, state } in &findings {
             let (ok, message) = match state {
@@ -48,18 +48,14 @@ pub fn doctor(data: &Data, state: &State, arguments: &Arguments) -> CommandResul
     }
 }
 
-/// Looks at a project and its state.
-pub fn examine(project: &Project, state: &Path) -> Vec<Finding> {
-    examine_at(project, &project.data(&Data { data: None }), state)
-}
-
-fn examine_at(project: &Project, data: &Path, state: &Path) -> Vec<Finding> {
+/// Looks at a project, its prices and its state.
+pub fn examine(project: &Project, data: &Data, state: &Path) -> Vec<Finding> {
     let finding = |subject, state| Finding { subject, state };
     vec![
         finding("toolchain", toolchain(project)),
         finding("setup", setup(project)),
         finding("routes", routes_tests(project)),
-        finding("prices", prices(data)),
+        finding("prices", prices(&project.data(data))),
         finding("state", state_directory(state)),
     ]
 }
@@ -127,6 +123,13 @@ fn routes_tests(project: &Project) -> Result<String, String> {
 
 /// Old prices are no mistake: a workflow of an old session may be wanted.
 fn prices(data: &Path) -> Result<String, String> {
+    if !data.is_dir() {
+        return Err(format!(
+            "there is no folder {}; {} says where prices are, as `data.path`, or --data does",
+            data.display(),
+            Project::SETTINGS
+        ));
+    }
     let market = machine::market(data).map_err(|failure| failure.detail().message)?;
     let calendar = market.calendar();
     let Some(last) = calendar.dates().last() else {
@@ -161,6 +164,7 @@ fn state_directory(path: &Path) -> Result<String, String> {
         .map_err(|error| store(error).detail().message)?;
     match letters.len() {
         0 => Ok(format!("{}, no dead letters", path.display())),
+        1 => Err("1 dead letter waits; `alchemiser dlq list` says why".to_owned()),
         count => Err(format!(
             "{count} dead letters wait; `alchemiser dlq list` says why"
         )),

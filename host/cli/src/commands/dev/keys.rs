@@ -1,6 +1,9 @@
 //! Keys that are pressed while `alchemiser dev` works.
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use crate::terminal::{self, Returns};
+use std::io::{self, Read as _};
+use std::thread;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,94 +27,53 @@ impl Key {
     }
 }
 
-#[cfg(unix)]
-pub(super) use unix::Keys;
-
-#[cfg(unix)]
-mod unix {
-    use super::{Key, UnboundedReceiver};
-    use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-    use std::io::{self, IsTerminal as _, Read as _};
-    use std::thread;
-    use tokio::sync::mpsc;
-
-    /// A terminal that hands over each key at once, and shows none. It is as it
-    /// was before when this is dropped.
-    pub(in super::super) struct Keys {
-        keys: UnboundedReceiver<Key>,
-        before: Termios,
-    }
-
-    impl Keys {
-        /// Listens, if there is a terminal to listen to.
-        pub(in super::super) fn listen() -> Option<Self> {
-            let stdin = io::stdin();
-            if !stdin.is_terminal() {
-                return None;
-            }
-            let before = tcgetattr(&stdin).ok()?;
-            let mut at_once = before.clone();
-            // Ctrl-C stays a signal, and what is printed is printed as ever.
-            at_once
-                .local_flags
-                .remove(LocalFlags::ICANON | LocalFlags::ECHO);
-            tcsetattr(&stdin, SetArg::TCSANOW, &at_once).ok()?;
-            let (sender, keys) = mpsc::unbounded_channel();
-            // It waits in a call that nothing ends but a key or the program.
-            thread::Builder::new()
-                .name("keys".to_owned())
-                .spawn(move || {
-                    for byte in io::stdin().lock().bytes() {
-                        let Ok(byte) = byte else { return };
-                        if let Some(key) = Key::of(byte)
-                            && sender.send(key).is_err()
-                        {
-                            return;
-                        }
-                    }
-                })
-                .ok()?;
-            Some(Self { keys, before })
-        }
-
-        /// The next key that asks for something.
-        pub(in super::super) async fn next(&mut self) -> Option<Key> {
-            self.keys.recv().await
-        }
-    }
-
-    impl Drop for Keys {
-        fn drop(&mut self) {
-            // A terminal that has gone needs nothing.
-            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.before);
-        }
-    }
+/// A terminal that hands over each key at once, and shows none. It is as it
+/// was before when this is dropped.
+pub(super) struct Keys {
+    pressed: UnboundedReceiver<Key>,
+    returns: Returns,
 }
 
-/// Elsewhere a key comes with its line.
-#[cfg(not(unix))]
-pub(super) struct Keys(UnboundedReceiver<Key>);
-
-#[cfg(not(unix))]
 impl Keys {
+    /// Listens, if there is a terminal to listen to.
     pub(super) fn listen() -> Option<Self> {
-        use std::io::{self, IsTerminal as _, Read as _};
-        if !io::stdin().is_terminal() {
+        if !terminal::hand_over_keys() {
             return None;
         }
-        let (sender, keys) = tokio::sync::mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            let keys = io::stdin().lock().bytes().map_while(Result::ok);
-            for key in keys.filter_map(Key::of) {
+        let (sender, pressed) = mpsc::unbounded_channel();
+        let keys = Self {
+            pressed,
+            returns: Returns::listen(),
+        };
+        // It waits in a call that nothing ends but a key or the program.
+        let reader = thread::Builder::new().name("keys".to_owned());
+        let read = move || {
+            let bytes = io::stdin().lock().bytes().map_while(Result::ok);
+            for key in bytes.filter_map(Key::of) {
                 if sender.send(key).is_err() {
                     return;
                 }
             }
-        });
-        Some(Self(keys))
+        };
+        reader.spawn(read).ok().map(|_| keys)
     }
 
+    /// The next key that asks for something.
     pub(super) async fn next(&mut self) -> Option<Key> {
-        self.0.recv().await
+        loop {
+            tokio::select! {
+                key = self.pressed.recv() => return key,
+                () = self.returns.next() => {
+                    // In the background no keys are expected.
+                    let _ = terminal::hand_over_keys();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        terminal::restore();
     }
 }

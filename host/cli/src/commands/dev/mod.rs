@@ -12,7 +12,7 @@ mod watch;
 use super::doctor;
 use super::run::{same_book, start_command};
 use super::state::{opened, prune, store};
-use crate::arguments::{Arguments, Dev};
+use crate::arguments::{Arguments, Data, Dev};
 use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::{self, Plugins};
 use crate::project::Project;
@@ -63,6 +63,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
         project: &project,
         state: &state,
         path: &path,
+        data: &command.data,
         teller,
         broker: worker.broker(&project, &state),
     };
@@ -135,6 +136,7 @@ struct Work<'a> {
     project: &'a Project,
     state: &'a StateDirectory,
     path: &'a Path,
+    data: &'a Data,
     teller: Teller,
     broker: Arc<dyn Broker>,
 }
@@ -301,7 +303,7 @@ impl Work<'_> {
             match key {
                 None => return Ok(()),
                 Some(Key::Run) => self.run_now(&worker).await?,
-                Some(Key::Doctor) => doctor::print(&doctor::examine(self.project, self.path)),
+                Some(Key::Doctor) => self.say_what_is_missing(),
                 Some(Key::Quit) => {
                     let text = "stopping, when what was begun has ended";
                     self.teller.tell(text, json!({"happened": "stopping"}));
@@ -309,6 +311,10 @@ impl Work<'_> {
                 }
             }
         }
+    }
+
+    fn say_what_is_missing(&self) {
+        doctor::print(&doctor::examine(self.project, self.data, self.path));
     }
 
     /// Starts the workflow of the last session, as `alchemiser run` does.
