@@ -218,7 +218,7 @@ fn what_is_not_fit_is_not_put_to_work() {
             shipped("rebalance"),
         ),
         ("routes.toml", without_a_rule.into(), routes.clone().into()),
-        ("routes.toml", named_otherwise.into(), routes.clone().into()),
+        ("routes.toml", named_otherwise.into(), routes.into()),
     ];
     for (name, content, good) in bad {
         let message = refuses(&mut dev, &project, name, content);
