@@ -159,7 +159,6 @@ fn the_tutorial_can_be_typed() {
             Step::Leave { commands } => {
                 let commands = format!("exec {commands}");
                 terminal = Some(Terminal(clone.shell(&commands, &second)));
-                wait_until(&second, |text| text.contains("working on"));
             }
             Step::Read {
                 lines,

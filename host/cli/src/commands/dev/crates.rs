@@ -88,6 +88,11 @@ impl<'a> Crates<'a> {
         Ok(Some(to_build))
     }
 
+    /// Whether there are any.
+    pub(super) fn are_there(&self) -> bool {
+        !self.built.is_empty()
+    }
+
     /// The folders in which a change concerns plugins.
     pub(super) fn folders(&self) -> Vec<PathBuf> {
         let Some(builder) = &self.builder else {

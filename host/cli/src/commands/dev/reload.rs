@@ -44,6 +44,8 @@ pub(super) struct Reloader<'a> {
     /// What was looked at and cannot be put to work.
     refused: Option<Sources>,
     settings: Option<Stamp>,
+    /// Whether all builds have gone well, until it was told that none is left.
+    all_built: Option<bool>,
     /// A build under way tells what came of it here.
     building: Option<Receiver<BuiltPlugin>>,
 }
@@ -87,6 +89,7 @@ impl<'a> Reloader<'a> {
             applied: start.sources,
             preview: start.preview,
             refused: None,
+            all_built: Some(true),
             building: None,
         };
         reloader.follow();
@@ -118,7 +121,7 @@ impl<'a> Reloader<'a> {
         }
         let next = match self.crates.next_to_build() {
             Ok(Some(next)) => next,
-            Ok(None) => return,
+            Ok(None) => return self.tell_built(),
             Err(failure) => return self.tell_kept(&["Cargo.toml".to_owned()], &failure),
         };
         if next.is_changed {
@@ -139,6 +142,14 @@ impl<'a> Reloader<'a> {
         self.building = Some(built);
     }
 
+    /// Tells once that what was there at the start is built.
+    fn tell_built(&mut self) {
+        if self.all_built.take() == Some(true) && self.crates.are_there() {
+            let text = "every plugin is built from its sources as they are";
+            self.teller.tell(text, json!({"happened": "built"}));
+        }
+    }
+
     /// Tells what came of a build. The component that it made is found like one
     /// that somebody else puts there.
     fn take_built(&mut self) {
@@ -151,6 +162,7 @@ impl<'a> Reloader<'a> {
         };
         self.building = None;
         if let Some(failure) = built.failure {
+            self.all_built = self.all_built.and(Some(false));
             self.tell_kept(&[format!("plugin {}", built.name)], &failure);
         }
     }

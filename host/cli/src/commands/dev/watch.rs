@@ -118,14 +118,13 @@ impl Watch {
 
     /// Waits for a message, and then until nothing is written.
     pub(super) fn wait(&mut self) -> Wake {
-        if self.unseen.is_none() && !self.stopped {
+        while self.unseen.is_none() && !self.stopped {
             match self.messages.recv_timeout(LOOK) {
+                Ok(Message::Done) | Err(RecvTimeoutError::Timeout) => return Wake::Look(None),
                 Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout) => return Wake::Look(None),
                 Err(RecvTimeoutError::Disconnected) => self.stopped = true,
             }
         }
-        // What was told may be nothing that matters.
         let begin = self.unseen;
         if let Some(begin) = begin {
             self.settle(begin);

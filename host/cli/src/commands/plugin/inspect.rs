@@ -230,7 +230,7 @@ mod tests {
                 files: vec!["/project/plugins/momentum/src/lib.rs".to_owned()],
                 compiler: "rustc 1.95.0".to_owned(),
             }),
-            ..stranger.clone()
+            ..stranger
         };
         let known = |state| Surroundings {
             limits: Some(Limits::default()),

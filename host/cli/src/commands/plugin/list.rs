@@ -99,7 +99,7 @@ struct Entry {
 }
 
 enum State {
-    Component(Inspection),
+    Component(Box<Inspection>),
     /// The file is no component.
     Refused(Rejection),
     Missing,
@@ -114,7 +114,9 @@ fn entries(folder: &Path, mut users: Users, records: &[PluginRecord]) -> io::Res
         .map(|name| {
             let file = folder.join(format!("{name}.wasm"));
             let state = match std::fs::read(&file) {
-                Ok(bytes) => inspect(&bytes).map_or_else(State::Refused, State::Component),
+                Ok(bytes) => {
+                    inspect(&bytes).map_or_else(State::Refused, |it| State::Component(Box::new(it)))
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
                 Err(error) => {
                     let message = format!("{}: {error}", file.display());
