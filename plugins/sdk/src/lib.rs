@@ -52,7 +52,8 @@
 //! # Ok::<(), alchemiser_sdk::Error>(())
 //! ```
 //!
-//! Lines for the worker's log are written with [`log`]: `log::info!("…")`.
+//! Lines for the worker's log are written with [`log`]: `log::info!("…")`, after
+//! `use alchemiser_sdk::log`.
 //!
 //! The border that the macros cross is described in `plugins/wit`.
 

@@ -166,8 +166,9 @@ pub(super) struct ToBuild {
 
 impl ToBuild {
     /// Builds it, and puts its component where components lie.
-    pub(super) fn build(&self) -> CommandResult {
-        build_into(&self.builder, &self.plugin, &self.file).map(|_| ())
+    /// Says whether another one lay there before.
+    pub(super) fn build(&self) -> CommandResult<bool> {
+        build_into(&self.builder, &self.plugin, &self.file).map(|built| built.changed)
     }
 }
 

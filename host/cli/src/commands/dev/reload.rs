@@ -50,10 +50,13 @@ pub(super) struct Reloader<'a> {
     building: Option<Receiver<BuiltPlugin>>,
 }
 
-/// A plugin, and why it could not be built, if so.
+/// A plugin, and what came of building it.
 struct BuiltPlugin {
     name: String,
-    failure: Option<CommandFailure>,
+    /// Whether its sources were seen to change before.
+    is_changed: bool,
+    /// Whether that made another component.
+    result: CommandResult<bool>,
 }
 
 /// What a reloader starts from.
@@ -133,10 +136,13 @@ impl<'a> Reloader<'a> {
         let wake = self.wake.clone();
         // Nobody waits for it in the end: a build that is cut short is made again.
         thread::spawn(move || {
-            let failure = next.build().err();
-            let name = next.plugin;
+            let built = BuiltPlugin {
+                result: next.build(),
+                is_changed: next.is_changed,
+                name: next.plugin,
+            };
             // Nobody listens any more when all is over.
-            let _ = told.send(BuiltPlugin { name, failure });
+            let _ = told.send(built);
             let _ = wake.send(Message::Done);
         });
         self.building = Some(built);
@@ -161,9 +167,22 @@ impl<'a> Reloader<'a> {
             return;
         };
         self.building = None;
-        if let Some(failure) = built.failure {
-            self.all_built = self.all_built.and(Some(false));
-            self.tell_kept(&[format!("plugin {}", built.name)], &failure);
+        let BuiltPlugin {
+            name,
+            is_changed,
+            result,
+        } = built;
+        match result {
+            Ok(false) if is_changed => {
+                let text = format!("plugin {name} is built; its component stays as it is");
+                let object = json!({"happened": "unchanged", "plugin": name});
+                self.teller.tell(&text, object);
+            }
+            Ok(_) => {}
+            Err(failure) => {
+                self.all_built = self.all_built.and(Some(false));
+                self.tell_kept(&[format!("plugin {name}")], &failure);
+            }
         }
     }
 
@@ -174,7 +193,9 @@ impl<'a> Reloader<'a> {
             let read = Instant::now();
             let sources = Sources::read(self.project);
             if sources == self.applied {
-                self.refused = None;
+                if let Some(refused) = self.refused.take() {
+                    self.tell_back(&refused);
+                }
                 return;
             }
             if self.refused.as_ref() == Some(&sources) {
@@ -279,6 +300,14 @@ impl<'a> Reloader<'a> {
         object["files"] = json!(files);
         object["milliseconds"] = json!(u64::try_from(milliseconds).unwrap_or(u64::MAX));
         self.teller.tell(&text, object);
+    }
+
+    /// What was refused has been undone.
+    fn tell_back(&self, refused: &Sources) {
+        let files = refused.changes_since(&self.applied);
+        let text = format!("back to what is in force: {}", files.join(", "));
+        self.teller
+            .tell(&text, json!({"happened": "back", "files": files}));
     }
 
     fn tell_kept(&self, files: &[String], failure: &CommandFailure) {

@@ -360,7 +360,7 @@ fn commands(name: &str, home: &Home) -> [String; 3] {
             [
                 "cargo test".to_owned(),
                 format!("alchemiser plugin build{project}"),
-                format!("alchemiser plugin test{project}"),
+                format!("alchemiser plugin test .{project}"),
             ]
         }
     }
