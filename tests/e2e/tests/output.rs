@@ -388,6 +388,7 @@ fn the_readme_can_be_typed() {
                 "plugin build",
                 "plugin new",
                 "plugin inspect target/plugins/mine",
+                "plugin test mine",
             ]
             .iter()
             .any(|own| arguments.starts_with(own));
