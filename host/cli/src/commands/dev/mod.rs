@@ -161,7 +161,7 @@ impl Work<'_> {
             Stop::listen(asked).map_err(|error| CommandFailure::failed("SignalError", error))?;
         let worker = Arc::clone(&workers.borrow());
         let bus = worker.bus(self.project, self.state);
-        self.take_up(&bus).await?;
+        self.check_books(&bus).await?;
         let runner = Worker::runner_of(&bus, told);
         let keys = if teller.json() { None } else { Keys::listen() };
         self.tell_ready(&worker, keys.is_some());
@@ -181,7 +181,8 @@ impl Work<'_> {
     async fn once(&self, worker: &Arc<Worker>) -> CommandResult {
         let bus = worker.bus(self.project, self.state);
         let told = Told::new(self.dispatcher(worker, &bus), bus.clone(), self.teller);
-        self.take_up(&bus).await?;
+        self.check_books(&bus).await?;
+        self.route_again(&bus).await.map_err(store)?;
         self.tell_ready(worker, false);
         let routes = &worker.setup.routes;
         let commands = worker.commands(self.project, &bus, Arc::clone(&self.broker));
@@ -199,15 +200,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What was cut short goes on, and an event that no rule sent on is routed
-    /// again: the rules may have been mended.
-    async fn take_up(&self, bus: &Bus) -> CommandResult {
+    /// What was cut short goes on only with the strategies that it began with.
+    async fn check_books(&self, bus: &Bus) -> CommandResult {
         for workflow in self.unfinished(bus).await.map_err(store)? {
             same_book(&workflow, &book(self.project))?;
         }
-        self.route_again(bus).await.map_err(store)
+        Ok(())
     }
 
+    /// Routes an event once more that no rule sent on: the rules may have been
+    /// mended.
     async fn route_again(&self, bus: &Bus) -> Result<(), StoreError> {
         for workflow in self.unfinished(bus).await? {
             bus.route_again(&workflow.correlation_id).await?;
