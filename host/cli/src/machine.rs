@@ -27,6 +27,15 @@ impl<'a> Plugins<'a> {
         Self::within(project, project.settings.sandbox.sandbox())
     }
 
+    /// The same, for plugins that change a little from one time to the next.
+    pub fn changing(project: &'a Project) -> CommandResult<Self> {
+        let settings = alchemiser_sandbox::Settings {
+            keep_functions: true,
+            ..project.settings.sandbox.sandbox()
+        };
+        Self::within(project, settings)
+    }
+
     /// The same, in a sandbox that counts instructions.
     pub fn counting_fuel(project: &'a Project) -> CommandResult<Self> {
         let settings = alchemiser_sandbox::Settings {

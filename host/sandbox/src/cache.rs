@@ -174,14 +174,15 @@ fn checksum(artefact: &[u8]) -> [u8; 4] {
     crc32fast::hash(artefact).to_le_bytes()
 }
 
-/// Writes a file that is there whole or not at all, after a loss of power too.
+/// Writes a file that is there whole or not at all. After a loss of power it may
+/// be damaged, which its checksum tells; waiting for the disk would cost as much
+/// as compiling a small plugin.
 fn write(path: &Path, artefact: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // Readable by this user only, as temporary files are.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(artefact)?;
     file.write_all(&checksum(artefact))?;
-    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The WebAssembly engine, and the clock that interrupts calls.
 
+use crate::functions::Functions;
 use crate::settings::Settings;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -42,6 +43,9 @@ pub(crate) fn engine(settings: &Settings) -> wasmtime::Result<Engine> {
     config.wasm_backtrace_max_frames(None);
     config.generate_address_map(false);
 
+    if settings.keep_functions {
+        config.enable_incremental_compilation(Arc::new(Functions::default()))?;
+    }
     config.allocation_strategy(pool(settings));
     Engine::new(&config)
 }

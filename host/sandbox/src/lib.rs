@@ -36,6 +36,7 @@ mod componentize;
 mod engine;
 mod error;
 mod explanation;
+mod functions;
 mod imports;
 mod inspect;
 mod instance;

@@ -25,6 +25,9 @@ pub struct Settings {
     ///
     /// [`Usage`]: crate::Usage
     pub count_fuel: bool,
+    /// Whether compiled functions are kept in memory, so that a plugin that has
+    /// changed a little is compiled faster. Up to 64 MiB.
+    pub keep_functions: bool,
 }
 
 impl Settings {
@@ -80,6 +83,7 @@ impl Default for Settings {
             cache: CacheLocation::User,
             log_level: LogLevel::Info,
             count_fuel: false,
+            keep_functions: false,
         }
     }
 }

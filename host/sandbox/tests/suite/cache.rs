@@ -53,6 +53,34 @@ fn a_plugin_is_compiled_once() {
     assert_eq!(inode(artefact), before, "it was used and not made again");
 }
 
+/// Functions are looked up by what they were compiled from.
+#[test]
+fn kept_functions_make_the_same_machine_code() {
+    let artefact = |keep_functions, components: &[&[u8]]| {
+        let temporary = TempDir::new().unwrap();
+        let folder = temporary.path().join("aot");
+        let settings = Settings {
+            cache: CacheLocation::Directory(folder.clone()),
+            keep_functions,
+            ..settings()
+        };
+        let sandbox = Sandbox::new(settings).unwrap();
+        let plugin = components
+            .iter()
+            .map(|component| sandbox.load("torture", component).unwrap())
+            .next_back()
+            .unwrap();
+        evaluate(&plugin, r#"{"behaviour": "behave"}"#).unwrap();
+        let name = format!("{}.cwasm", plugin.digest());
+        let mut artefacts = artefacts(&folder).into_iter();
+        fs::read(artefacts.find(|path| path.ends_with(&name)).unwrap()).unwrap()
+    };
+    // A custom section: its number, its length, that of its name, the name.
+    let another_build = [&TORTURE[..], &[0, 5, 4, b'm', b'a', b'r', b'k']].concat();
+    let kept = artefact(true, &[&TORTURE, &another_build]);
+    assert!(kept == artefact(false, &[&another_build]));
+}
+
 #[test]
 fn a_damaged_artefact_is_made_again() {
     let temporary = TempDir::new().unwrap();

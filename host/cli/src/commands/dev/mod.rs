@@ -54,7 +54,7 @@ pub fn dev(command: &Dev, arguments: &Arguments) -> CommandResult {
     } else {
         true
     };
-    let mut plugins = Plugins::new(&project)?;
+    let mut plugins = Plugins::changing(&project)?;
     let sources = Sources::read(&project);
     let worker = Worker::gather_from(&project, &sources, &mut plugins, &command.data)?;
     let path = project.state(&command.state);
