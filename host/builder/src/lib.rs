@@ -11,6 +11,7 @@
 //! are not used.
 
 mod error;
+mod lock;
 mod paths;
 mod profile;
 mod project;
@@ -18,6 +19,7 @@ mod sources;
 mod toolchain;
 
 pub use error::BuildError;
+pub use lock::Lock;
 pub use project::Builder;
 pub use sources::Sources;
 pub use toolchain::{StandardLibrary, Toolchain};

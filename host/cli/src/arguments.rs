@@ -32,7 +32,7 @@ pub enum Command {
     /// Run workflows when their schedules say, and put changes to work, until
     /// stopped
     Dev(Dev),
-    /// Say what is missing, and what helps
+    /// Say what is wrong, and what helps
     #[command(
         after_help = "Exit codes: 0 nothing is missing, 1 something is.\n\nExample:\n  alchemiser doctor"
     )]
@@ -67,7 +67,7 @@ pub enum Command {
 }
 
 /// Where prices come from.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Data {
     /// A folder of price files, or one wide file [default: the project's data]
     #[arg(long, value_name = "DIR")]
@@ -569,8 +569,8 @@ pub enum Plugin {
     /// Show what a component is: kind, interface, imports, sizes, limits, sources
     #[command(after_help = "Example:\n  alchemiser plugin inspect target/plugins/momentum.wasm")]
     Inspect {
-        /// The component's file
-        file: PathBuf,
+        /// A plugin of the project, or a component's file
+        plugin: PathBuf,
     },
     /// List the built plugins, which strategies use them, and when they last ran
     #[command(after_help = "Example:\n  alchemiser plugin list")]

@@ -60,13 +60,7 @@ impl<'a> Plugins<'a> {
     pub fn named(&mut self, name: &str) -> CommandResult<Plugin> {
         let path = self.project.plugin(name);
         if !path.is_file() {
-            return Err(CommandFailure::usage(
-                "PluginMissing",
-                format!(
-                    "plugin `{name}`: there is no {}; `make build` builds the project's plugins",
-                    path.display()
-                ),
-            ));
+            return Err(not_there(self.project, name));
         }
         self.file(name, &path)
     }
@@ -216,6 +210,27 @@ fn limited_plugins_are_there(project: &Project) -> CommandResult {
         "setting `sandbox.plugin.{unknown}`: there is no such plugin; {}",
         instead_of(unknown, &known)
     )))
+}
+
+/// A plugin that is not built, or that there is not.
+pub fn not_there(project: &Project, name: &str) -> CommandFailure {
+    let crates = project.plugin_crates();
+    let advice = if crates.contains(name) && project.is_workspace() {
+        format!("`alchemiser plugin build {name}` builds it")
+    } else {
+        let mut known = components(&project.plugins()).unwrap_or_default();
+        known.extend(crates);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        match known.is_empty() {
+            true => "`alchemiser plugin new` begins one".to_owned(),
+            false => instead_of(name, &known),
+        }
+    };
+    let path = project.plugin(name);
+    CommandFailure::usage(
+        "PluginMissing",
+        format!("plugin `{name}`: there is no {}; {advice}", path.display()),
+    )
 }
 
 fn unknown_strategy(target: &str, entries: &[BookEntry]) -> CommandFailure {

@@ -24,6 +24,7 @@ mod input;
 mod machine;
 mod notifier;
 mod ordered;
+mod preview;
 mod progress;
 mod project;
 mod reasons;

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// A project: a folder with `routes.toml`, a book of strategies, settings.
+#[derive(Clone)]
 pub struct Project {
     root: PathBuf,
     /// The effective settings.
@@ -150,6 +151,26 @@ impl Project {
         self.resolve(&self.settings.plugins.directory)
     }
 
+    /// Whether plugins can be built here.
+    pub fn is_workspace(&self) -> bool {
+        self.root.join("Cargo.toml").is_file()
+    }
+
+    /// The plugins whose sources lie in the project, sorted.
+    pub fn plugin_crates(&self) -> BTreeSet<String> {
+        let folders = std::fs::read_dir(self.root.join("plugins"));
+        let folders = folders.into_iter().flatten().flatten();
+        folders
+            .filter(|folder| makes_a_module(&folder.path().join("Cargo.toml")))
+            .filter_map(|folder| folder.file_name().into_string().ok())
+            .collect()
+    }
+
+    /// The folder in which a plugin's sources lie, if the project has them.
+    pub fn plugin_crate(&self, name: &str) -> PathBuf {
+        self.root.join("plugins").join(name)
+    }
+
     /// Where prices come from: the flag, else the settings.
     pub fn data(&self, data: &Data) -> PathBuf {
         data.data
@@ -183,6 +204,21 @@ fn nearest(file: &str) -> Option<PathBuf> {
     } else {
         found.to_owned()
     })
+}
+
+/// Whether a manifest is that of a plugin, or may be: other crates beside plugins
+/// are libraries for them.
+fn makes_a_module(manifest: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(manifest) else {
+        return false;
+    };
+    // One that is being edited is a plugin's still.
+    let Ok(manifest) = text.parse::<toml::Table>() else {
+        return true;
+    };
+    let library = manifest.get("lib");
+    let kinds = library.and_then(|it| it.get("crate-type")?.as_array());
+    kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind.as_str() == Some("cdylib")))
 }
 
 /// The names of the components in a folder, which need not exist yet.

@@ -452,6 +452,35 @@ impl CallError {
         fields
     }
 
+    /// What its author or the owner of the worker can do about it; empty where
+    /// that is for them to find out.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let (do_this, setting) = match &*self.failure {
+            Failure::Limit(Limit::Time { .. }) => ("do less in a call", "time_ms"),
+            Failure::Limit(Limit::Memory { .. }) => ("keep less", "memory_mib"),
+            Failure::Limit(Limit::Output { .. }) => ("hand over less", "output_bytes"),
+            Failure::Limit(Limit::Log { .. }) => ("log less", "log_lines"),
+            Failure::Violation(ViolationError::LookAhead { .. }) => {
+                return "read no session after the one that `evaluate` is given".to_owned();
+            }
+            Failure::Limit(Limit::Stack { .. } | Limit::Table { .. })
+            | Failure::Trap { .. }
+            | Failure::Violation(_)
+            | Failure::BadAnswer(_)
+            | Failure::Plugin(_)
+            | Failure::Advance(_)
+            | Failure::Ended
+            | Failure::WrongKind { .. }
+            | Failure::Busy { .. } => return String::new(),
+        };
+        format!(
+            "{do_this}, or allow more with `{setting}` under `[sandbox.plugin.{}]` in \
+             alchemiser.toml",
+            self.plugin.plugin
+        )
+    }
+
     /// The error as events carry it.
     #[must_use]
     pub fn detail(&self) -> ErrorDetail {
@@ -463,7 +492,10 @@ impl CallError {
         // it is in the fields.
         let message = match &*self.failure {
             Failure::Plugin(error) => error.to_string(),
-            _ => self.to_string(),
+            _ => match self.advice() {
+                advice if advice.is_empty() => self.to_string(),
+                advice => format!("{self}; {advice}"),
+            },
         };
         ErrorDetail {
             class: self.class().to_owned(),

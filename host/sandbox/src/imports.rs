@@ -214,9 +214,9 @@ impl Log {
             return Err(Limit::Log { limit: self.limit });
         }
         self.written += 1;
-        if level == LogLevel::Error
-            && let Some(panic) = panic_message(message)
-        {
+        let panic = panic_message(message).filter(|_| level == LogLevel::Error);
+        let is_panic = panic.is_some();
+        if let Some(panic) = panic {
             self.panic = Some(clip_line(&panic, Self::LINE));
         }
         if level < self.level {
@@ -228,6 +228,8 @@ impl Log {
             LogLevel::Debug => tracing::debug!(plugin, "{message}"),
             LogLevel::Info => tracing::info!(plugin, "{message}"),
             LogLevel::Warn => tracing::warn!(plugin, "{message}"),
+            // The error of the call says it.
+            LogLevel::Error if is_panic => tracing::debug!(plugin, "{message}"),
             LogLevel::Error => tracing::error!(plugin, "{message}"),
         }
         self.lines.push(LogLine { level, message });

@@ -7,6 +7,7 @@ use crate::report::Place;
 use alchemiser_events::{Decimal, ErrorDetail, Symbol, Weight};
 use alchemiser_market::{Market, Session};
 use alchemiser_sandbox::{PlanRequest, StrategyFile};
+use alchemiser_suggest::nearest;
 use serde::Deserialize as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -131,6 +132,19 @@ impl ExpectedError {
                 .message
                 .as_ref()
                 .is_none_or(|part| detail.message.contains(part.as_str()))
+    }
+}
+
+impl ExpectedError {
+    /// What to say when there is another error.
+    pub(crate) fn not_met_by(&self, told: &str, detail: &ErrorDetail) -> String {
+        let is_misspelt =
+            self.class != detail.class && nearest(&self.class, [detail.class.as_str()]).is_some();
+        let advice = match is_misspelt {
+            true => format!("; did you mean `{}`?", detail.class),
+            false => String::new(),
+        };
+        format!("expected {self}; it is {told}{advice}")
     }
 }
 

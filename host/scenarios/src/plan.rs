@@ -290,21 +290,17 @@ fn refused(report: &mut Report, error: &CallError, expected: Option<&(usize, Exp
         Answer::Error(detail) => (FindingKind::Expectation, detail, String::new()),
         Answer::Weights(_) => return,
     };
+    let advice = match advice.is_empty() {
+        true => advice,
+        false => format!("; {advice}"),
+    };
+    let told = format!("{} ({}){advice}", detail.class, detail.message);
     let line = expected.map(|(line, _)| *line);
-    let wanted = match expected {
+    let message = match expected {
         Some((_, expected)) if expected.is_met_by(&detail) => return,
-        Some((_, expected)) => expected.to_string(),
-        None => "a plan".to_owned(),
+        Some((_, expected)) => expected.not_met_by(&told, &detail),
+        None => format!("expected a plan; it is {told}"),
     };
-    let advice = if advice.is_empty() {
-        String::new()
-    } else {
-        format!("; {advice}")
-    };
-    let message = format!(
-        "expected {wanted}; it is {} ({}){advice}",
-        detail.class, detail.message
-    );
     report.findings.push(finding(kind, line, message));
 }
 

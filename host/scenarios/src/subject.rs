@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use alchemiser_events::ErrorDetail;
 use alchemiser_market::{Market, Session, ViolationError};
-use alchemiser_sandbox::{Call, CallError, Explain, Failure, Limit, Usage};
+use alchemiser_sandbox::{Call, CallError, Explain, Failure, Usage};
 use alchemiser_worker::{BookStrategy, EvaluationError, Evaluator, OpenStrategy};
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ pub(crate) fn of_call_error(error: &CallError) -> Answer {
     let detail = error.detail();
     match &*error.failure {
         Failure::Plugin(_) => Answer::Error(detail),
-        failure => Answer::Defect {
-            advice: advice(error, failure),
+        _ => Answer::Defect {
+            advice: error.advice(),
             detail: ErrorDetail {
                 message: told(error),
                 ..detail
@@ -83,41 +83,5 @@ fn told(error: &CallError) -> String {
         }
         (failure, Call::Evaluate | Call::Plan) => format!("plugin `{plugin}`: {failure}"),
         (failure, call) => format!("plugin `{plugin}` failed to {call}: {failure}"),
-    }
-}
-
-/// What to do about a failed call.
-fn advice(error: &CallError, failure: &Failure) -> String {
-    let plugin = &error.plugin.plugin;
-    let allow =
-        |setting: &str| format!("`{setting}` under `[sandbox.plugin.{plugin}]` in alchemiser.toml");
-    match failure {
-        Failure::Limit(Limit::Time { .. }) => {
-            format!("do less in a call, or allow more with {}", allow("time_ms"))
-        }
-        Failure::Limit(Limit::Memory { .. }) => {
-            format!("keep less, or allow more with {}", allow("memory_mib"))
-        }
-        Failure::Limit(Limit::Output { .. }) => {
-            format!(
-                "hand over less, or allow more with {}",
-                allow("output_bytes")
-            )
-        }
-        Failure::Limit(Limit::Log { .. }) => {
-            format!("log less, or allow more with {}", allow("log_lines"))
-        }
-        Failure::Violation(ViolationError::LookAhead { .. }) => {
-            "read no session after the one that `evaluate` is given".to_owned()
-        }
-        Failure::Limit(Limit::Stack { .. } | Limit::Table { .. })
-        | Failure::Trap { .. }
-        | Failure::Violation(_)
-        | Failure::BadAnswer(_)
-        | Failure::Plugin(_)
-        | Failure::Advance(_)
-        | Failure::Ended
-        | Failure::WrongKind { .. }
-        | Failure::Busy { .. } => String::new(),
     }
 }

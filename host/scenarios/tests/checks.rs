@@ -250,12 +250,55 @@ fn a_defect_is_a_failure_unless_it_is_expected() {
     let report = run(&crashing, PRICES);
     assert_eq!(
         findings(&report),
-        "Defect None 2018-01-03 (2): this is a MemoryLimit; keep less"
+        "Defect None 2018-01-03 (2): MemoryLimit: this is a MemoryLimit; keep less"
     );
     let expect = "[[scenario.expect]]\nsession = 2\nerror = { class = \"MemoryLimit\" }";
     assert_eq!(
         findings(&run(&crashing, &format!("{PRICES}\n{expect}"))),
         ""
+    );
+}
+
+/// What exceeds a limit does so as of other sessions too.
+#[test]
+fn a_defect_that_is_expected_once_may_happen_again() {
+    let exceeds = |from: u32, class: &'static str| {
+        Fake(move |market: &Market, session: Session, _| {
+            if session >= Session(from) {
+                Answer::Defect {
+                    detail: error(class),
+                    advice: String::new(),
+                }
+            } else {
+                close(market, session)
+            }
+        })
+    };
+    let expect = "[[scenario.expect]]\nsession = 3\nerror = { class = \"MemoryLimit\" }";
+    let scenario = format!("{PRICES}\n{expect}");
+    for from in 0..=3 {
+        let report = run(&exceeds(from, "MemoryLimit"), &scenario);
+        assert_eq!(findings(&report), "", "from session {from}");
+    }
+    assert_eq!(
+        findings(&run(&exceeds(2, "TimeLimit"), &scenario)),
+        "Defect None 2018-01-03 (2): TimeLimit: this is a TimeLimit"
+    );
+    assert_eq!(
+        findings(&run(&exceeds(3, "TimeLimit"), &scenario)),
+        "Defect Some(5) 2018-01-04 (3): expected the error MemoryLimit; it is TimeLimit: this is \
+         a TimeLimit"
+    );
+}
+
+#[test]
+fn a_misspelt_class_comes_with_the_right_one() {
+    let short = Fake(|_: &Market, _, _| Answer::Error(error("InsufficientHistory")));
+    let expect = "[[scenario.expect]]\nerror = { class = \"InsufficentHistory\" }";
+    assert_eq!(
+        findings(&run(&short, &format!("{PRICES}\n{expect}"))),
+        "Expectation Some(5) 2018-01-04 (3): expected the error InsufficentHistory; it is \
+         InsufficientHistory (this is a InsufficientHistory); did you mean `InsufficientHistory`?"
     );
 }
 

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(1);
 
-const READY: &str = "; r runs a workflow, d looks for what is missing, q stops";
+const READY: &str = "; r runs a workflow, d looks for what is wrong, q stops";
 
 /// A terminal with the program on it. The program is killed with this value.
 struct Terminal {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use e2e::{Alchemiser, Finished, Project};
+use quick_junit::{Report, TestCaseStatus};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -146,11 +147,20 @@ fn a_junit_report_can_be_read() {
     let project = with_momentum(MOMENTUM);
     let _ = test(&project, ["momentum", "--junit", "report.xml"]).exits(1);
     let report = std::fs::read_to_string(project.path().join("report.xml")).unwrap();
-    let report = quick_junit::Report::deserialize_from_str(&report).unwrap();
+    let report = Report::deserialize_from_str(&report).unwrap();
     assert_eq!((report.tests, report.failures), (2, 1));
     let suite = &report.test_suites[0];
     assert_eq!(suite.name.as_str(), "plugin momentum");
-    assert_eq!(suite.test_cases[0].name.as_str(), "holds the strongest");
+    let [failed, passed] = &suite.test_cases[..] else {
+        panic!("{suite:?}");
+    };
+    assert_eq!(failed.name.as_str(), "holds the strongest");
+    assert!(matches!(passed.status, TestCaseStatus::Success { .. }));
+    let TestCaseStatus::NonSuccess { description, .. } = &failed.status else {
+        panic!("{failed:?}");
+    };
+    // Where, and what was expected.
+    assert_text!("junit", description.as_ref().unwrap().as_str());
 }
 
 /// A component on scenarios that lie elsewhere, each of which shows one way to

@@ -1,29 +1,32 @@
-//! `alchemiser doctor`: what is missing, and what helps.
+//! `alchemiser doctor`: what is wrong, and what helps.
 
+use super::plugin::is_built_from;
 use super::state::store;
 use crate::arguments::{Arguments, Data, State};
 use crate::failure::{CommandFailure, CommandResult};
 use crate::machine::{self, Plugins};
 use crate::output::{Align, Table};
+use crate::preview::{Preview, named};
 use crate::project::Project;
 use crate::sources::Sources;
 use crate::worker::{self, Setup};
-use alchemiser_builder::{StandardLibrary, Toolchain};
+use alchemiser_builder::{Builder, StandardLibrary, Toolchain};
 use alchemiser_events::Timestamp;
 use alchemiser_local::{LetterFilter, OpenError, StateDirectory};
-use alchemiser_market::{exchange_date, trading_day};
+use alchemiser_market::{Market, exchange_date, trading_day};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Something that was looked at.
 pub struct Finding {
     /// What.
     subject: &'static str,
-    /// How it is, or what is missing and what helps.
+    /// How it is, or what is wrong and what helps.
     state: Result<String, String>,
 }
 
-/// Looks at everything, and fails when something is missing.
+/// Looks at everything, and fails when something is wrong.
 pub fn doctor(data: &Data, state: &State, arguments: &Arguments) -> CommandResult {
     let project = Project::open(arguments)?;
     let findings = examine(&project, data, &project.state(state));
@@ -50,14 +53,21 @@ pub fn doctor(data: &Data, state: &State, arguments: &Arguments) -> CommandResul
 
 /// Looks at a project, its prices and its state.
 pub fn examine(project: &Project, data: &Data, state: &Path) -> Vec<Finding> {
-    let finding = |subject, state| Finding { subject, state };
-    vec![
-        finding("toolchain", toolchain(project)),
-        finding("setup", setup(project)),
-        finding("routes", routes_tests(project)),
-        finding("prices", prices(&project.data(data))),
-        finding("state", state_directory(state)),
-    ]
+    let told = |subject, state| Finding { subject, state };
+    let setup = setup(project);
+    let market = prices(&project.data(data));
+    let mut findings = vec![
+        told("toolchain", toolchain(project)),
+        told("plugins", plugins(project)),
+        told("routes", routes_tests(project)),
+        told("book", setup.as_ref().map(book).map_err(String::clone)),
+        told("prices", market.as_ref().map(age).map_err(String::clone)),
+    ];
+    if let (Ok(setup), Ok(market)) = (&setup, &market) {
+        findings.push(told("weights", weights(setup, market)));
+    }
+    findings.push(told("state", state_directory(state)));
+    findings
 }
 
 /// For a person.
@@ -66,7 +76,7 @@ pub fn print(findings: &[Finding]) {
     for Finding { subject, state } in findings {
         let (verdict, message) = match state {
             Ok(message) => ("ok", message),
-            Err(message) => ("missing", message),
+            Err(message) => ("wrong", message),
         };
         table.row([(*subject).to_owned(), verdict.to_owned(), message.clone()]);
     }
@@ -75,7 +85,7 @@ pub fn print(findings: &[Finding]) {
 
 /// Plugins that are here as components only need no compiler.
 fn toolchain(project: &Project) -> Result<String, String> {
-    if !project.root().join("Cargo.toml").is_file() {
+    if !project.is_workspace() {
         return Ok("no sources of plugins are here, so none is needed".to_owned());
     }
     let toolchain = Toolchain::find().map_err(|error| error.to_string())?;
@@ -89,19 +99,72 @@ fn toolchain(project: &Project) -> Result<String, String> {
     ))
 }
 
+/// Plugins whose sources are others than those that they were built from.
+fn plugins(project: &Project) -> Result<String, String> {
+    if !project.is_workspace() {
+        return Ok("their sources are not here".to_owned());
+    }
+    let builder = Builder::open(project.root()).map_err(|error| error.to_string())?;
+    let crates = project.plugin_crates();
+    let is_changed = |name: &&String| {
+        // Whether it is there at all matters to those who use it.
+        let bytes = std::fs::read(project.plugin(name)).ok();
+        let origin = bytes.and_then(|bytes| alchemiser_sandbox::inspect(&bytes).ok()?.origin);
+        origin.is_some_and(|origin| !is_built_from(&origin, &builder))
+    };
+    let changed: Vec<&str> = crates
+        .iter()
+        .filter(is_changed)
+        .map(String::as_str)
+        .collect();
+    match changed[..] {
+        [] => Ok("built from the sources as they are here".to_owned()),
+        [one] => Err(format!(
+            "the sources of {one} have changed since it was built; `alchemiser plugin build {one}` \
+             builds it again"
+        )),
+        [..] => Err(format!(
+            "the sources of {} have changed since they were built; `alchemiser plugin build` \
+             builds them again",
+            changed.join(", ")
+        )),
+    }
+}
+
 /// Book, strategies and plugins, as a workflow would have them.
-fn setup(project: &Project) -> Result<String, String> {
+fn setup(project: &Project) -> Result<Setup, String> {
     let message = |failure: CommandFailure| failure.detail().message;
     let mut plugins = Plugins::new(project).map_err(message)?;
     let setup = Setup::gather(project, &Sources::read(project), &mut plugins).map_err(message)?;
     for strategy in &setup.strategies {
         worker::open(strategy).map_err(message)?;
     }
-    Ok(format!(
+    Ok(setup)
+}
+
+fn book(setup: &Setup) -> String {
+    format!(
         "{} strategies read their parameters and files, and `{}` makes plans",
         setup.strategies.len(),
         setup.portfolio.name()
-    ))
+    )
+}
+
+/// What the strategies answer on these prices.
+fn weights(setup: &Setup, market: &Arc<Market>) -> Result<String, String> {
+    let preview = Preview::of(setup, market, None);
+    let failures: Vec<String> = preview
+        .failures()
+        .map(|(strategy, error)| named(strategy, error).message)
+        .collect();
+    if !failures.is_empty() {
+        return Err(failures.join("; "));
+    }
+    preview.try_plan(setup).map_err(|error| error.message)?;
+    let session = preview
+        .session()
+        .map_or_else(String::new, |session| format!(" as of {session}"));
+    Ok(format!("every strategy answers{session}"))
 }
 
 fn routes_tests(project: &Project) -> Result<String, String> {
@@ -121,8 +184,7 @@ fn routes_tests(project: &Project) -> Result<String, String> {
     ))
 }
 
-/// Old prices are no mistake: a workflow of an old session may be wanted.
-fn prices(data: &Path) -> Result<String, String> {
+fn prices(data: &Path) -> Result<Arc<Market>, String> {
     if !data.is_dir() {
         return Err(format!(
             "there is no folder {}; {} says where prices are, as `data.path`, or --data does",
@@ -131,24 +193,28 @@ fn prices(data: &Path) -> Result<String, String> {
         ));
     }
     let market = machine::market(data).map_err(|failure| failure.detail().message)?;
-    let calendar = market.calendar();
-    let Some(last) = calendar.dates().last() else {
-        return Err(format!("{} holds no session", data.display()));
-    };
+    match market.calendar().last() {
+        Some(_) => Ok(market),
+        None => Err(format!("{} holds no session", data.display())),
+    }
+}
+
+/// Old prices are no mistake: a workflow of an old session may be wanted.
+fn age(market: &Arc<Market>) -> String {
+    let dates = market.calendar().dates();
+    let last = dates.last().copied();
     let today = exchange_date(Timestamp::new(jiff::Timestamp::now()));
     let is_session = trading_day(today).is_ok_and(|day| day.is_session());
-    let age = if *last == today {
+    let age = if last == Some(today) {
         "which is today"
     } else if is_session {
         "and today is a session; schedules wait for its prices"
     } else {
         "and today is no session"
     };
-    Ok(format!(
-        "{} symbols, {} sessions; the last is {last}, {age}",
-        market.symbols().len(),
-        calendar.dates().len()
-    ))
+    let last = last.map_or_else(String::new, |last| format!("; the last is {last}, {age}"));
+    let symbols = market.symbols().len();
+    format!("{symbols} symbols, {} sessions{last}", dates.len())
 }
 
 fn state_directory(path: &Path) -> Result<String, String> {

@@ -7,6 +7,7 @@ mod new;
 mod test;
 
 pub use build::{build_into, failure as build_failure};
+pub use inspect::is_built_from;
 
 use crate::arguments::{self, Arguments};
 use crate::failure::CommandResult;
@@ -20,7 +21,7 @@ pub fn plugin(command: &arguments::Plugin, arguments: &Arguments) -> CommandResu
     match command {
         arguments::Plugin::New(command) => new::new(command, arguments),
         arguments::Plugin::Build { names } => build::build(names, arguments),
-        arguments::Plugin::Inspect { file } => inspect::inspect(file, arguments),
+        arguments::Plugin::Inspect { plugin } => inspect::inspect(plugin, arguments),
         arguments::Plugin::List { state } => list::list(state, arguments),
         arguments::Plugin::Test(command) => test::test(command, arguments),
     }

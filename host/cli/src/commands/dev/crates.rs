@@ -5,24 +5,58 @@ use crate::commands::plugin::{build_failure, build_into};
 use crate::failure::CommandResult;
 use crate::project::Project;
 use crate::sources::Stamp;
-use alchemiser_builder::Builder;
-use std::collections::BTreeMap;
+use alchemiser_builder::{Builder, Lock};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Files by their stamps.
 type Stamps = BTreeMap<PathBuf, Stamp>;
 
+/// What a plugin is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CrateSources {
+    files: Stamps,
+    /// The versions of all crates; empty until cargo has chosen them.
+    versions: BTreeSet<String>,
+}
+
+impl CrateSources {
+    fn change_since(&self, earlier: &Self) -> Change {
+        if self.files != earlier.files {
+            Change::OfSources
+        } else if self.versions != earlier.versions && !earlier.versions.is_empty() {
+            Change::OfVersions
+        } else {
+            Change::None
+        }
+    }
+}
+
+/// How a plugin's sources differ from those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    OfSources,
+    /// Other crates are used, or other versions of them.
+    OfVersions,
+}
+
 /// The plugin crates of a project, which may have none.
 pub(super) struct Crates<'a> {
     project: &'a Project,
     /// What says which crates there are, when they were last listed.
     manifests: Stamps,
+    /// Those that differed from the time before.
+    changed_manifests: Vec<String>,
     builder: Option<Arc<Builder>>,
+    /// The lock file when it was last read.
+    locked: Option<Stamp>,
+    lock: Lock,
     /// The sources of each plugin when they were last looked at.
-    seen: BTreeMap<String, Stamps>,
+    seen: BTreeMap<String, CrateSources>,
     /// What each plugin was last built from.
-    built: BTreeMap<String, Stamps>,
+    built: BTreeMap<String, CrateSources>,
 }
 
 impl<'a> Crates<'a> {
@@ -31,7 +65,10 @@ impl<'a> Crates<'a> {
         Self {
             project,
             manifests: Stamps::new(),
+            changed_manifests: Vec::new(),
             builder: None,
+            locked: None,
+            lock: Lock::default(),
             seen: BTreeMap::new(),
             built: BTreeMap::new(),
         }
@@ -43,10 +80,11 @@ impl<'a> Crates<'a> {
     /// Cargo cannot read the crates.
     pub(super) fn look(&mut self) -> CommandResult {
         self.list_again()?;
+        self.read_lock_again();
         if let Some(builder) = &self.builder {
             for plugin in builder.plugins() {
-                let stamps = self.stamps(builder, plugin);
-                self.seen.insert(plugin.to_owned(), stamps);
+                let sources = self.sources(builder, plugin);
+                self.seen.insert(plugin.to_owned(), sources);
             }
         }
         Ok(())
@@ -60,37 +98,50 @@ impl<'a> Crates<'a> {
     /// Crates may have been added or removed, and cargo cannot read them.
     pub(super) fn next_to_build(&mut self) -> CommandResult<Option<ToBuild>> {
         self.list_again()?;
+        self.read_lock_again();
         let Some(builder) = &self.builder else {
             return Ok(None);
         };
         self.built
             .retain(|name, _| builder.plugins().any(|plugin| plugin == name));
-        let mut changed: Vec<(ToBuild, Stamps)> = Vec::new();
+        let mut candidates: Vec<(ToBuild, CrateSources)> = Vec::new();
         for plugin in builder.plugins() {
-            let stamps = self.stamps(builder, plugin);
-            if self.built.get(plugin) != Some(&stamps) {
-                let to_build = ToBuild {
-                    file: self.project.plugin(plugin),
-                    plugin: plugin.to_owned(),
-                    builder: Arc::clone(builder),
-                    is_changed: self.seen.get(plugin) != Some(&stamps),
-                };
-                changed.push((to_build, stamps));
+            let sources = self.sources(builder, plugin);
+            if let Some(built) = self.built.get_mut(plugin)
+                && sources.change_since(built) == Change::None
+            {
+                // Cargo chose the versions when it was built.
+                *built = sources;
+                continue;
             }
+            let seen = self.seen.get(plugin);
+            let to_build = ToBuild {
+                file: self.project.plugin(plugin),
+                plugin: plugin.to_owned(),
+                builder: Arc::clone(builder),
+                change: seen.map_or(Change::OfSources, |seen| sources.change_since(seen)),
+            };
+            candidates.push((to_build, sources));
         }
-        let first = changed.iter().position(|(to_build, _)| to_build.is_changed);
-        if changed.is_empty() {
+        if candidates.is_empty() {
             return Ok(None);
         }
-        let (to_build, stamps) = changed.swap_remove(first.unwrap_or(0));
-        self.seen.insert(to_build.plugin.clone(), stamps.clone());
-        self.built.insert(to_build.plugin.clone(), stamps);
+        let mut changes = candidates.iter().map(|(to_build, _)| to_build.change);
+        let first = changes.position(|change| change != Change::None);
+        let (to_build, sources) = candidates.swap_remove(first.unwrap_or(0));
+        self.seen.insert(to_build.plugin.clone(), sources.clone());
+        self.built.insert(to_build.plugin.clone(), sources);
         Ok(Some(to_build))
     }
 
     /// Whether there are any.
     pub(super) fn are_there(&self) -> bool {
         !self.built.is_empty()
+    }
+
+    /// The manifests whose change made cargo list the crates again the last time.
+    pub(super) fn changed_manifests(&self) -> &[String] {
+        &self.changed_manifests
     }
 
     /// The folders in which a change concerns plugins.
@@ -122,6 +173,17 @@ impl<'a> Crates<'a> {
             return Ok(());
         }
         let is_workspace = manifests.contains_key(&own);
+        let all: BTreeSet<&PathBuf> = manifests.keys().chain(self.manifests.keys()).collect();
+        self.changed_manifests = all
+            .into_iter()
+            .filter(|path| manifests.get(*path) != self.manifests.get(*path))
+            .map(|path| {
+                path.strip_prefix(root)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string()
+            })
+            .collect();
         // Also if it fails: it would fail again.
         self.manifests = manifests;
         self.builder = None;
@@ -132,19 +194,28 @@ impl<'a> Crates<'a> {
         Ok(())
     }
 
-    fn stamps(&self, builder: &Builder, plugin: &str) -> Stamps {
-        let mut stamps = Stamps::new();
+    fn read_lock_again(&mut self) {
+        let locked = Stamp::of(&self.project.root().join(Lock::FILE));
+        if locked != self.locked {
+            self.locked = locked;
+            self.lock = Lock::read(self.project.root());
+        }
+    }
+
+    fn sources(&self, builder: &Builder, plugin: &str) -> CrateSources {
+        let mut files = Stamps::new();
         for folder in builder.folders(plugin).unwrap_or_default() {
-            note(folder, &mut stamps);
+            note(folder, &mut files);
         }
-        note(&self.contract(), &mut stamps);
-        for file in ["Cargo.toml", "Cargo.lock"] {
-            let path = self.project.root().join(file);
-            if let Some(stamp) = Stamp::of(&path) {
-                stamps.insert(path, stamp);
-            }
+        note(&self.contract(), &mut files);
+        let manifest = self.project.root().join("Cargo.toml");
+        if let Some(stamp) = Stamp::of(&manifest) {
+            files.insert(manifest, stamp);
         }
-        stamps
+        CrateSources {
+            files,
+            versions: self.lock.versions(plugin),
+        }
     }
 
     /// Every plugin's bindings are generated from it.
@@ -159,9 +230,9 @@ pub(super) struct ToBuild {
     pub(super) plugin: String,
     builder: Arc<Builder>,
     file: PathBuf,
-    /// Whether its sources have changed since they were looked at; otherwise it
-    /// is only not known whether the component is up to date.
-    pub(super) is_changed: bool,
+    /// What has changed since its sources were looked at; if nothing has, it is
+    /// only not known whether the component is up to date.
+    pub(super) change: Change,
 }
 
 impl ToBuild {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 pub(super) enum Key {
     /// r: to run a workflow now.
     Run,
-    /// d: to say what is missing.
+    /// d: to say what is wrong.
     Doctor,
     /// q: to stop.
     Quit,

@@ -3,7 +3,6 @@
 
 mod crates;
 mod keys;
-mod preview;
 mod reload;
 mod teller;
 mod told;
@@ -15,6 +14,7 @@ use super::state::{opened, prune, store};
 use crate::arguments::{Arguments, Data, Dev};
 use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::{self, Plugins};
+use crate::preview::Preview;
 use crate::project::Project;
 use crate::sources::Sources;
 use crate::stop::Stop;
@@ -27,8 +27,7 @@ use alchemiser_worker::{
 };
 use crates::Crates;
 use keys::{Key, Keys};
-use preview::Preview;
-use reload::{Reloader, Start, as_of, tell_kept};
+use reload::{Reloader, Start, as_of};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +123,14 @@ fn build(crates: &mut Crates<'_>, teller: Teller) -> CommandResult<bool> {
     let mut all = true;
     while let Some(next) = crates.next_to_build()? {
         if let Err(failure) = next.build() {
-            tell_kept(teller, &[format!("plugin {}", next.plugin)], &failure);
+            let error = failure.detail();
+            let text = format!("plugin {} is not built: {}", next.plugin, error.message);
+            let object = json!({
+                "happened": "not-built",
+                "plugin": next.plugin,
+                "error": error_json(&error),
+            });
+            teller.tell(&text, object);
             all = false;
         }
     }
@@ -164,7 +170,11 @@ impl Work<'_> {
         self.check_books(&bus).await?;
         let runner = Worker::runner_of(&bus, told);
         let keys = if teller.json() { None } else { Keys::listen() };
-        self.tell_ready(&worker, keys.is_some());
+        let end = match keys {
+            Some(_) => "r runs a workflow, d looks for what is wrong, q stops",
+            None => "Ctrl-C stops",
+        };
+        self.tell_ready(&worker, end);
 
         // All are waited for, also when one fails: what was begun is to end in
         // its own way.
@@ -183,7 +193,7 @@ impl Work<'_> {
         let told = Told::new(self.dispatcher(worker, &bus), bus.clone(), self.teller);
         self.check_books(&bus).await?;
         self.route_again(&bus).await.map_err(store)?;
-        self.tell_ready(worker, false);
+        self.tell_ready(worker, "ends when nothing is left to do");
         let routes = &worker.setup.routes;
         let commands = worker.commands(self.project, &bus, Arc::clone(&self.broker));
         let mut scheduler = Scheduler::open(&bus, routes.schedules(), commands)
@@ -305,7 +315,7 @@ impl Work<'_> {
             match key {
                 None => return Ok(()),
                 Some(Key::Run) => self.run_now(&worker).await?,
-                Some(Key::Doctor) => self.say_what_is_missing(),
+                Some(Key::Doctor) => self.say_what_is_wrong().await,
                 Some(Key::Quit) => {
                     let text = "stopping, when what was begun has ended";
                     self.teller.tell(text, json!({"happened": "stopping"}));
@@ -315,24 +325,35 @@ impl Work<'_> {
         }
     }
 
-    fn say_what_is_missing(&self) {
-        doctor::print(&doctor::examine(self.project, self.data, self.path));
+    /// Looks beside: deliveries go on meanwhile.
+    async fn say_what_is_wrong(&self) {
+        let (project, data) = (self.project.clone(), self.data.clone());
+        let path = self.path.to_owned();
+        let examine = move || doctor::examine(&project, &data, &path);
+        // It cannot be cancelled, and a panic has been reported.
+        if let Ok(findings) = tokio::task::spawn_blocking(examine).await {
+            doctor::print(&findings);
+        }
     }
 
     /// Starts the workflow of the last session, as `alchemiser run` does.
-    async fn run_now(&self, worker: &Worker) -> Result<(), StoreError> {
+    async fn run_now(&self, worker: &Arc<Worker>) -> Result<(), StoreError> {
         let refused = |failure: &CommandFailure| {
             let error = failure.detail();
             let text = format!("no workflow was started: {}", error.message);
             let object = json!({"happened": "not-started", "error": error_json(&error)});
             self.teller.tell(&text, object);
         };
-        let session = match worker.read_prices().and_then(|()| worker.session(None)) {
-            Ok(session) => session,
-            Err(failure) => {
+        let reader = Arc::clone(worker);
+        let last_session = move || reader.read_prices().and_then(|()| reader.session(None));
+        let session = match tokio::task::spawn_blocking(last_session).await {
+            Ok(Ok(session)) => session,
+            Ok(Err(failure)) => {
                 refused(&failure);
                 return Ok(());
             }
+            // A panic has been reported.
+            Err(_) => return Ok(()),
         };
         let bus = worker.bus(self.project, self.state);
         let (workflow, what) =
@@ -358,14 +379,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn tell_ready(&self, worker: &Worker, has_keys: bool) {
+    /// Says that the work begins, and how it ends.
+    fn tell_ready(&self, worker: &Worker, end: &str) {
         let state = self.path.display().to_string();
-        let keys = if has_keys {
-            "r runs a workflow, d looks for what is missing, q stops"
-        } else {
-            "Ctrl-C stops"
-        };
-        let text = format!("working on {state}; {keys}");
+        let text = format!("working on {state}; {end}");
         self.teller
             .tell(&text, json!({"happened": "ready", "state": state}));
         self.teller.of_schedules(&worker.setup.routes).expect();

@@ -4,13 +4,13 @@
 //! about, in how many steps and under what names, does not matter. A change is
 //! taken over whole or not at all.
 
-use super::crates::Crates;
-use super::preview::Preview;
+use super::crates::{Change, Crates};
 use super::teller::Teller;
 use super::watch::{Message, Wake, Watch};
 use crate::commands::rules::run_tests;
 use crate::failure::{CommandFailure, CommandResult, error_json};
 use crate::machine::Plugins;
+use crate::preview::Preview;
 use crate::project::Project;
 use crate::sources::{Sources, Stamp};
 use crate::worker::{Setup, Worker};
@@ -28,6 +28,10 @@ use std::time::{Duration, Instant};
 /// So long a file that was read has to stay as it is before what it says counts.
 /// Who writes one in several steps takes less from one to the next.
 const STABLE: Duration = Duration::from_millis(5);
+
+/// So long nothing may change before something is refused: what was half a file
+/// is a whole one soon, and nobody waits for a refusal.
+const STABLE_FOR_REFUSAL: Duration = Duration::from_millis(100);
 
 /// Brings a project's changes to a worker.
 pub(super) struct Reloader<'a> {
@@ -53,8 +57,8 @@ pub(super) struct Reloader<'a> {
 /// A plugin, and what came of building it.
 struct BuiltPlugin {
     name: String,
-    /// Whether its sources were seen to change before.
-    is_changed: bool,
+    /// What was seen to change before.
+    change: Change,
     /// Whether that made another component.
     result: CommandResult<bool>,
 }
@@ -125,11 +129,17 @@ impl<'a> Reloader<'a> {
         let next = match self.crates.next_to_build() {
             Ok(Some(next)) => next,
             Ok(None) => return self.tell_built(),
-            Err(failure) => return self.tell_kept(&["Cargo.toml".to_owned()], &failure),
+            Err(failure) => return self.tell_kept(self.crates.changed_manifests(), &failure),
         };
-        if next.is_changed {
-            let text = format!("the sources of plugin {} changed; building", next.plugin);
-            let object = json!({"happened": "building", "plugin": next.plugin});
+        let plugin = &next.plugin;
+        let what = match next.change {
+            Change::None => None,
+            Change::OfSources => Some("the sources"),
+            Change::OfVersions => Some("the dependencies"),
+        };
+        if let Some(what) = what {
+            let text = format!("{what} of plugin {plugin} changed; building");
+            let object = json!({"happened": "building", "plugin": plugin});
             self.teller.tell(&text, object);
         }
         let (told, built) = mpsc::channel();
@@ -138,7 +148,7 @@ impl<'a> Reloader<'a> {
         thread::spawn(move || {
             let built = BuiltPlugin {
                 result: next.build(),
-                is_changed: next.is_changed,
+                change: next.change,
                 name: next.plugin,
             };
             // Nobody listens any more when all is over.
@@ -169,11 +179,11 @@ impl<'a> Reloader<'a> {
         self.building = None;
         let BuiltPlugin {
             name,
-            is_changed,
+            change,
             result,
         } = built;
         match result {
-            Ok(false) if is_changed => {
+            Ok(false) if change != Change::None => {
                 let text = format!("plugin {name} is built; its component stays as it is");
                 let object = json!({"happened": "unchanged", "plugin": name});
                 self.teller.tell(&text, object);
@@ -221,6 +231,12 @@ impl<'a> Reloader<'a> {
                     self.refused = None;
                 }
                 Err(failure) => {
+                    if !self.watch.is_quiet_for(STABLE_FOR_REFUSAL) {
+                        return;
+                    }
+                    if Sources::read(self.project) != sources {
+                        continue;
+                    }
                     self.tell_kept(&files, &failure);
                     self.refused = Some(sources);
                 }
@@ -321,7 +337,7 @@ pub(super) fn as_of(session: Option<SessionDate>) -> String {
 }
 
 /// Says that something is not put to work, and why.
-pub(super) fn tell_kept(teller: Teller, files: &[String], failure: &CommandFailure) {
+fn tell_kept(teller: Teller, files: &[String], failure: &CommandFailure) {
     let error = failure.detail();
     let what = files.join(", ");
     let text = format!(

@@ -145,6 +145,20 @@ impl Watch {
         self.writing.is_empty()
     }
 
+    /// Whether nothing changes for so long.
+    pub(super) fn is_quiet_for(&mut self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        while self.unseen.is_none() && !self.stopped {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.messages.recv_timeout(left) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => return self.writing.is_empty(),
+                Err(RecvTimeoutError::Disconnected) => self.stopped = true,
+            }
+        }
+        false
+    }
+
     /// Waits until nothing is written.
     fn settle(&mut self, begin: Instant) {
         while !self.stopped {

@@ -4,23 +4,25 @@ use super::build::crate_here;
 use super::component_json;
 use crate::arguments::Arguments;
 use crate::failure::{CommandFailure, CommandResult};
+use crate::machine::not_there;
 use crate::output::grouped;
 use crate::project::Project;
 use alchemiser_builder::Builder;
 use alchemiser_sandbox::{Inspection, Limits, Origin};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Shows what a component is, without running any of it. A component that is no
 /// plugin for this host is shown with the reason; a file that is no component is
 /// wrong usage.
-pub(super) fn inspect(file: &Path, arguments: &Arguments) -> CommandResult {
+pub(super) fn inspect(plugin: &Path, arguments: &Arguments) -> CommandResult {
+    let project = Project::find(arguments)?;
+    let file = &component(plugin, project.as_ref())?;
     let refused = |reason: &dyn std::fmt::Display| {
         CommandFailure::usage("NotAComponent", format!("{}: {reason}", file.display()))
     };
     let bytes = std::fs::read(file).map_err(|error| refused(&error))?;
     let inspection = alchemiser_sandbox::inspect(&bytes).map_err(|reason| refused(&reason))?;
-    let project = Project::find(arguments)?;
     let surroundings = Surroundings {
         limits: project.as_ref().and_then(|it| limits(file, it)),
         sources: inspection
@@ -34,6 +36,21 @@ pub(super) fn inspect(file: &Path, arguments: &Arguments) -> CommandResult {
         print!("{}", text(file, &inspection, &surroundings));
     }
     Ok(())
+}
+
+/// The file that is meant: a name may be that of a plugin of the project.
+fn component(plugin: &Path, project: Option<&Project>) -> CommandResult<PathBuf> {
+    let name = plugin
+        .to_str()
+        .filter(|name| !name.contains(['/', '\\', '.']));
+    match (project, name) {
+        (Some(project), Some(name)) if !plugin.exists() => {
+            let file = project.plugin(name);
+            let there = file.is_file().then_some(file);
+            there.ok_or_else(|| not_there(project, name))
+        }
+        _ => Ok(plugin.to_owned()),
+    }
 }
 
 /// What is not in the component.
@@ -70,9 +87,7 @@ impl SourceState {
             if let Ok(builder) = Builder::open(&folder)
                 && builder.check(&origin.plugin).is_ok()
             {
-                // A file that is gone is a change.
-                let now = builder.digest(&origin.plugin, &origin.files).ok();
-                return match now.as_ref() == Some(&origin.sources) {
+                return match is_built_from(origin, &builder) {
                     true => Self::Unchanged,
                     false => Self::Changed,
                 };
@@ -88,6 +103,13 @@ impl SourceState {
             Self::NotHere => "not here",
         }
     }
+}
+
+/// Whether the sources are still those that a component was built from.
+pub fn is_built_from(origin: &Origin, builder: &Builder) -> bool {
+    // A file that is gone is a change.
+    let now = builder.digest(&origin.plugin, &origin.files).ok();
+    now.as_ref() == Some(&origin.sources)
 }
 
 fn json_of(file: &Path, inspection: &Inspection, surroundings: &Surroundings) -> Value {

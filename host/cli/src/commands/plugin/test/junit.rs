@@ -1,6 +1,7 @@
 //! A JUnit report, which most build servers read.
 
 use super::TestResult;
+use super::print::finding;
 use crate::failure::{CommandFailure, CommandResult};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::path::Path;
@@ -38,10 +39,10 @@ fn case(result: &TestResult<'_>) -> TestCase {
         None => TestCaseStatus::success(),
         Some(first) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let all: Vec<&str> = findings.iter().map(|finding| &*finding.message).collect();
+            let all: String = findings.iter().map(|it| finding(result, it)).collect();
             status
                 .set_message(first.message.clone())
-                .set_description(all.join("\n"));
+                .set_description(all.trim_end());
             status
         }
     };

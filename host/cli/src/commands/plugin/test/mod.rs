@@ -95,7 +95,8 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
             Subject::Component(_) => false,
         };
     }
-    names.retain(|name| targets::has_source(project, name));
+    let crates = project.plugin_crates();
+    names.retain(|name| project.is_workspace() && crates.contains(*name));
     if names.is_empty() {
         return Ok(());
     }

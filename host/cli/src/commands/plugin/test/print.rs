@@ -42,8 +42,10 @@ impl Form {
             None,
         );
         let _ = writeln!(text, "  {verdict:<7}  {name}{}", cost(result));
-        for finding in &result.report.findings {
-            text.push_str(&told(result, finding));
+        for it in &result.report.findings {
+            for line in finding(result, it).lines() {
+                let _ = writeln!(text, "    {line}");
+            }
         }
         text
     }
@@ -64,19 +66,17 @@ fn cost(result: &TestResult<'_>) -> String {
 }
 
 /// A finding: where, what, and how the numbers differ.
-fn told(result: &TestResult<'_>, finding: &Finding) -> String {
+pub(super) fn finding(result: &TestResult<'_>, finding: &Finding) -> String {
     let line = finding.line.unwrap_or(result.scenario.line);
     let place = finding.place.map_or_else(String::new, |place| {
         format!(" as of {} (session {}):", place.date, place.session.0)
     });
     let file = result.file.path.display();
-    let mut text = format!("    {file}:{line}:{place} {}\n", finding.message);
-    if !finding.differences.is_empty() {
-        for line in table(result, &finding.differences).lines() {
-            let _ = writeln!(text, "    {line}");
-        }
-    }
-    text
+    let differences = match finding.differences.is_empty() {
+        true => String::new(),
+        false => table(result, &finding.differences),
+    };
+    format!("{file}:{line}:{place} {}\n{differences}", finding.message)
 }
 
 fn table(result: &TestResult<'_>, differences: &[Difference]) -> String {

@@ -124,7 +124,7 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
         Some(_) | None if is_crate(path) => return crate_in(path, project),
         Some(_) | None => {}
     }
-    let plugins = plugins(project)?;
+    let plugins = project.plugin_crates();
     let book = project.book().ok();
     if let Some((book, entry)) = book
         .as_ref()
@@ -135,7 +135,7 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
             None => Subject::Plugin(entry.source.plugin.clone()),
         });
     }
-    if plugins.iter().any(|plugin| plugin == name) || project.plugin(name).is_file() {
+    if plugins.contains(name) || project.plugin(name).is_file() {
         return Ok(Subject::Plugin(name.to_owned()));
     }
     let mut known: Vec<&str> = plugins.iter().map(String::as_str).collect();
@@ -177,7 +177,7 @@ fn crate_in(folder: &Path, project: &Project) -> CommandResult<Subject> {
             CommandFailure::usage("UnknownPlugin", message)
         })?;
     let is_own = |own: &Path| own.canonicalize().ok() == folder.canonicalize().ok();
-    if project.is_one() && is_own(&crate_folder(project, &name)) {
+    if project.is_one() && is_own(&project.plugin_crate(&name)) {
         return Ok(Subject::Plugin(name));
     }
     Ok(Subject::Crate {
@@ -196,28 +196,10 @@ fn component_of(folder: &Path, name: &str, project: &Project) -> PathBuf {
     }
 }
 
-/// The project's plugin crates.
-fn plugins(project: &Project) -> CommandResult<Vec<String>> {
-    let folders = listed(&project.root().join("plugins"), is_crate)?;
-    Ok(folders
-        .iter()
-        .filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
-        .collect())
-}
-
-/// Whether the project has a plugin's source.
-pub(super) fn has_source(project: &Project, plugin: &str) -> bool {
-    is_crate(project.root()) && is_crate(&crate_folder(project, plugin))
-}
-
-fn crate_folder(project: &Project, plugin: &str) -> PathBuf {
-    project.root().join("plugins").join(plugin)
-}
-
 /// Everything that has scenarios.
 fn everything(project: &Project) -> CommandResult<Vec<Target>> {
     let mut targets = Vec::new();
-    for plugin in plugins(project)? {
+    for plugin in project.plugin_crates() {
         let subject = Subject::Plugin(plugin);
         let files = own(&subject, project)?;
         if !files.is_empty() {
@@ -254,9 +236,7 @@ fn strategies_folder(project: &Project) -> CommandResult<PathBuf> {
 /// The scenario files of a subject, beside its source.
 fn own(subject: &Subject, project: &Project) -> CommandResult<Vec<PathBuf>> {
     match subject {
-        Subject::Plugin(name) => {
-            listed(&crate_folder(project, name).join(FOLDER), is_scenario_file)
-        }
+        Subject::Plugin(name) => listed(&project.plugin_crate(name).join(FOLDER), is_scenario_file),
         Subject::Crate { folder, .. } => listed(&folder.join(FOLDER), is_scenario_file),
         Subject::Component(_) => Ok(Vec::new()),
         Subject::Strategy(strategy) => {
@@ -355,7 +335,8 @@ fn listed(folder: &Path, is_meant: impl Fn(&Path) -> bool) -> CommandResult<Vec<
 
 fn without_scenarios(subject: &Subject, project: &Project) -> CommandFailure {
     let place = match subject {
-        Subject::Plugin(name) => crate_folder(project, name)
+        Subject::Plugin(name) => project
+            .plugin_crate(name)
             .join(FOLDER)
             .join(format!("{name}.toml")),
         Subject::Crate { folder, name, .. } => folder.join(FOLDER).join(format!("{name}.toml")),

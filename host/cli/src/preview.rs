@@ -8,7 +8,7 @@ use alchemiser_events::{
 };
 use alchemiser_market::{Market, Session};
 use alchemiser_sandbox::{Explain, PlanInstrument, PlanRequest, PlanSettings};
-use alchemiser_worker::{BookStrategy, consolidate, effective_shares};
+use alchemiser_worker::{BookStrategy, Evaluator, OpenStrategy, consolidate, effective_shares};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ type Weights = BTreeMap<Symbol, Weight>;
 type Answer = Result<Weights, ErrorDetail>;
 
 /// What a setup would hold as of a session.
-pub(super) struct Preview {
+pub struct Preview {
     market: Arc<Market>,
     session: Option<(Session, SessionDate)>,
     strategies: Vec<(Arc<BookStrategy>, Answer)>,
@@ -32,7 +32,7 @@ pub(super) struct Preview {
 
 impl Preview {
     /// Evaluates what `before` has not evaluated yet.
-    pub(super) fn of(setup: &Setup, market: &Arc<Market>, before: Option<&Self>) -> Self {
+    pub fn of(setup: &Setup, market: &Arc<Market>, before: Option<&Self>) -> Self {
         let calendar = market.calendar();
         let last = calendar.dates().last().copied();
         let session = last.and_then(|date| Some((calendar.on_or_before(date)?, date)));
@@ -57,7 +57,7 @@ impl Preview {
     }
 
     /// Whether these are the prices that it looked at.
-    pub(super) fn is_of(&self, market: &Arc<Market>) -> bool {
+    pub fn is_of(&self, market: &Arc<Market>) -> bool {
         Arc::ptr_eq(&self.market, market)
     }
 
@@ -70,15 +70,15 @@ impl Preview {
     }
 
     /// A strategy that cannot answer now, and that was not the same before.
-    pub(super) fn failed_since(&self, before: &Self) -> Option<ErrorDetail> {
+    pub fn failed_since(&self, before: &Self) -> Option<ErrorDetail> {
         self.failures().find_map(|(strategy, error)| {
             let is_new = before.answer(strategy).is_none();
-            is_new.then(|| worker::named(strategy, error.clone()))
+            is_new.then(|| named(strategy, error))
         })
     }
 
     /// The strategies that cannot answer.
-    pub(super) fn failures(&self) -> impl Iterator<Item = (&BookStrategy, &ErrorDetail)> {
+    pub fn failures(&self) -> impl Iterator<Item = (&BookStrategy, &ErrorDetail)> {
         self.strategies.iter().filter_map(|(strategy, answer)| {
             let error = answer.as_ref().err()?;
             Some((strategy.as_ref(), error))
@@ -87,7 +87,7 @@ impl Preview {
 
     /// Asks for a plan that brings an account without positions to the targets:
     /// a portfolio plugin that cannot make this one cannot make any.
-    pub(super) fn try_plan(&self, setup: &Setup) -> Result<(), ErrorDetail> {
+    pub fn try_plan(&self, setup: &Setup) -> Result<(), ErrorDetail> {
         let (Ok(targets), Some((session, _))) = (&self.targets, self.session) else {
             return Ok(());
         };
@@ -123,13 +123,13 @@ impl Preview {
     }
 
     /// All of it, for a person.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.change_text(None)
     }
 
     /// What differs from before, one strategy a line and the book last, each on
     /// an indented line of its own.
-    pub(super) fn change_text(&self, before: Option<&Self>) -> String {
+    pub fn change_text(&self, before: Option<&Self>) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();
         for change in self.changes(before) {
             lines.push((change.name.to_string(), change.text()));
@@ -153,7 +153,7 @@ impl Preview {
     }
 
     /// Before and after, for a script.
-    pub(super) fn json(&self, before: Option<&Self>) -> Value {
+    pub fn json(&self, before: Option<&Self>) -> Value {
         let changes = self.changes(before);
         let strategies: Vec<Value> = changes.iter().map(Change::json).collect();
         json!({
@@ -167,7 +167,7 @@ impl Preview {
     }
 
     /// As of when.
-    pub(super) fn session(&self) -> Option<SessionDate> {
+    pub fn session(&self) -> Option<SessionDate> {
         self.session.map(|(_, date)| date)
     }
 
@@ -258,29 +258,68 @@ fn asks_the_same(left: &BookStrategy, right: &BookStrategy) -> bool {
         && left.request == right.request
 }
 
+/// An error with the strategy that it is of and with its class, by which its
+/// author knows it.
+pub fn named(strategy: &BookStrategy, error: &ErrorDetail) -> ErrorDetail {
+    let message = format!("{}: {}", error.class, error.message);
+    worker::named(
+        strategy,
+        ErrorDetail {
+            message,
+            ..error.clone()
+        },
+    )
+}
+
 fn ask(
     strategy: &Arc<BookStrategy>,
     market: &Arc<Market>,
     session: Option<(Session, SessionDate)>,
 ) -> Answer {
-    let opened = alchemiser_worker::OpenStrategy::open(Arc::clone(strategy))
-        .map_err(|error| error.detail())?;
+    let start = || -> Result<Evaluator, ErrorDetail> {
+        let opened = OpenStrategy::open(Arc::clone(strategy)).map_err(|error| error.detail())?;
+        Ok(opened.on(Arc::clone(market)))
+    };
+    let mut instance = start()?;
     let Some((session, _)) = session else {
         return Ok(Weights::new());
     };
-    let evaluation = opened.on(Arc::clone(market)).evaluate(session, Explain::No);
-    evaluation
-        .map(|evaluation| evaluation.weights)
-        .map_err(|error| error.detail())
+    let answer = |instance: &mut Evaluator, session| -> Answer {
+        let evaluation = instance.evaluate(session, Explain::No);
+        evaluation
+            .map(|evaluation| evaluation.weights)
+            .map_err(|error| error.detail())
+    };
+    let weights = answer(&mut instance, session)?;
+    // Whoever keeps something from one call to the next mostly betrays itself
+    // here; `alchemiser plugin test` asks in more ways.
+    let mut asked_before = start()?;
+    // Whatever it answers of the session before.
+    let _ = answer(&mut asked_before, Session(session.0.saturating_sub(1)));
+    let again = answer(&mut asked_before, session)?;
+    if again != weights {
+        let message = format!(
+            "plugin `{}` answers {}, and after a call for an earlier session {}; keep nothing \
+             from one call to the next, in no `static` and in no cache",
+            strategy.plugin.name(),
+            difference(None, &Ok(weights)),
+            difference(None, &Ok(again)),
+        );
+        return Err(failed("EarlierCalls", message));
+    }
+    Ok(weights)
 }
 
-fn targets(strategies: &[(Arc<BookStrategy>, Answer)], setup: &Setup) -> Answer {
-    let failed = |class: &str, message: String| ErrorDetail {
+fn failed(class: &str, message: String) -> ErrorDetail {
+    ErrorDetail {
         class: class.to_owned(),
         message,
         retryable: false,
         context: BTreeMap::new(),
-    };
+    }
+}
+
+fn targets(strategies: &[(Arc<BookStrategy>, Answer)], setup: &Setup) -> Answer {
     let book: Vec<_> = strategies
         .iter()
         .map(|(strategy, answer)| {
