@@ -4,7 +4,7 @@ use crate::failure::{CommandFailure, CommandResult};
 use alchemiser_broker::PaperSettings;
 use alchemiser_events::{AccountName, DEFAULT_LARGEST_ENTRY, Decimal, LARGEST_ENTRY, decimal_text};
 use alchemiser_sandbox::Limits;
-use alchemiser_suggest::{instead_of, with_advice};
+use alchemiser_suggest::{instead_of, toml_mistake, with_advice};
 use alchemiser_worker::{ExecutionSettings, PortfolioSettings, RetrySettings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -478,7 +478,7 @@ fn check_file(path: &Path) -> CommandResult {
             wrong(format!(
                 "{}:{line}: {}",
                 path.display(),
-                with_advice(error.message())
+                toml_mistake(error.message(), &text, error.span().unwrap_or(0..0))
             ))
         })
 }
@@ -497,7 +497,7 @@ fn describe(error: &figment::Error) -> String {
         figment::error::Kind::UnknownField(name, known) => {
             format!("unknown key `{name}`; {}", instead_of(name, known))
         }
-        kind => kind.to_string(),
+        kind => with_advice(&kind.to_string()),
     };
     format!("{setting}: {problem}")
 }

@@ -14,7 +14,7 @@ pub enum DataError {
         symbol: Symbol,
     },
     /// Fewer bars than needed.
-    #[error("`{symbol}` has {have} bars and {need} are needed")]
+    #[error("`{symbol}` has {} and {need} are needed", bars(*.have))]
     InsufficientHistory {
         /// The symbol.
         symbol: Symbol,
@@ -90,7 +90,8 @@ pub enum ViolationError {
     },
     /// More of a symbol's history than the requirements name.
     #[error(
-        "`{symbol}` is declared with its last {declared} bars and at least {needed} were needed; declare more sessions"
+        "`{symbol}` is declared with its last {} and at least {needed} were needed; declare more sessions",
+        bars(*.declared)
     )]
     UndeclaredHistory {
         /// The symbol.
@@ -155,4 +156,11 @@ pub enum AdvanceError {
         /// Where it should go.
         to: Session,
     },
+}
+
+fn bars(count: u32) -> String {
+    match count {
+        1 => "1 bar".to_owned(),
+        count => format!("{count} bars"),
+    }
 }

@@ -7,7 +7,8 @@ use crate::report::Place;
 use alchemiser_events::{Decimal, ErrorDetail, Symbol, Weight};
 use alchemiser_market::{Market, Session};
 use alchemiser_sandbox::{PlanRequest, StrategyFile};
-use alchemiser_suggest::nearest;
+use alchemiser_suggest::{nearest, toml_mistake};
+use alchemiser_worker::parameters;
 use serde::Deserialize as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -254,7 +255,8 @@ impl Read<'_, '_> {
             Ok(table) => table,
             Err(error) => {
                 let span = error.span().unwrap_or(0..0);
-                self.reader.mistake(span, error.message());
+                let message = toml_mistake(error.message(), text, span.clone());
+                self.reader.mistake(span, message);
                 return (None, Vec::new());
             }
         };
@@ -344,11 +346,10 @@ impl Read<'_, '_> {
             return Some(serde_json::json!({}));
         };
         self.reader.table("parameters", value)?;
-        serde_json::Value::deserialize(ValueDeserializer::from(value.clone()))
-            .map_err(|error| {
-                let message = format!("`parameters`: {}", error.message());
-                self.reader.mistake(value.span(), message);
-            })
+        let read = toml::Table::deserialize(ValueDeserializer::from(value.clone()))
+            .map_err(|error| format!("`parameters`: {}", error.message()))
+            .and_then(|table| parameters(table).map_err(|error| error.to_string()));
+        read.map_err(|message| self.reader.mistake(value.span(), message))
             .ok()
     }
 

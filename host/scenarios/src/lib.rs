@@ -14,7 +14,6 @@
 mod answer;
 mod checks;
 mod file;
-mod generator;
 mod perturbation;
 mod plan;
 mod prices;

@@ -1,9 +1,9 @@
 //! Markets that are alike up to a session, and differ after it.
 
-use crate::generator::{Noise, price};
-use crate::prices::weekdays;
+use crate::prices::{price, weekdays};
 use alchemiser_events::{SessionDate, Symbol};
 use alchemiser_market::{Bar, Instrument, Market, Session};
+use alchemiser_random_walk::Noise;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

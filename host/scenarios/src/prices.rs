@@ -1,9 +1,9 @@
 //! The prices of a scenario: literal closes, generated ones, or files.
 
-use crate::generator::random_walk;
 use crate::reader::{Reader, Value};
-use alchemiser_events::{Price, SessionDate, Symbol};
+use alchemiser_events::{Decimal, Price, SessionDate, Symbol};
 use alchemiser_market::{Bar, CsvSource, Market};
+use alchemiser_random_walk::random_walk;
 use jiff::ToSpan as _;
 use jiff::civil::{Weekday, date};
 use std::collections::{BTreeMap, HashMap};
@@ -166,8 +166,8 @@ fn generated(
     let closes: Closes = symbols?
         .into_iter()
         .map(|symbol| {
-            let walk = random_walk(seed, &symbol, sessions);
-            (symbol, walk.into_iter().map(Some).collect())
+            let walk = random_walk(seed, symbol.as_str(), sessions);
+            (symbol, walk.into_iter().map(price).collect())
         })
         .collect();
     if closes.is_empty() {
@@ -196,6 +196,12 @@ fn market(closes: &Closes, first: jiff::civil::Date) -> Result<Arc<Market>, Stri
     Market::new(&bars, BTreeMap::new())
         .map(Arc::new)
         .map_err(|error| error.to_string())
+}
+
+/// A price to four decimals, one hundredth of a cent at least.
+pub(crate) fn price(price: f64) -> Option<Price> {
+    let units = (price * 10_000.0).round().clamp(1.0, 1e15);
+    Price::new(Decimal::new(units as i64, 4)).ok()
 }
 
 /// The weekdays from a date, that included.

@@ -286,7 +286,7 @@ fn a_defect_that_is_expected_once_may_happen_again() {
     );
     assert_eq!(
         findings(&run(&exceeds(3, "TimeLimit"), &scenario)),
-        "Defect Some(5) 2018-01-04 (3): expected the error MemoryLimit; it is TimeLimit: this is \
+        "Defect Some(4) 2018-01-04 (3): expected the error MemoryLimit; it is TimeLimit: this is \
          a TimeLimit"
     );
 }
@@ -297,7 +297,7 @@ fn a_misspelt_class_comes_with_the_right_one() {
     let expect = "[[scenario.expect]]\nerror = { class = \"InsufficentHistory\" }";
     assert_eq!(
         findings(&run(&short, &format!("{PRICES}\n{expect}"))),
-        "Expectation Some(5) 2018-01-04 (3): expected the error InsufficentHistory; it is \
+        "Expectation Some(4) 2018-01-04 (3): expected the error InsufficentHistory; it is \
          InsufficientHistory (this is a InsufficientHistory); did you mean `InsufficientHistory`?"
     );
 }

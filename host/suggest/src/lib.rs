@@ -2,6 +2,8 @@
 //!
 //! *Invariant:* this crate does no I/O.
 
+use std::ops::Range;
+
 /// The known word that a word was most likely meant to be, if one is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -25,19 +27,69 @@ pub fn instead_of(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// serde's message, with advice when it is about a key or a value that nobody
-/// knows; serde then lists the known ones in prose.
+/// serde's message in the words of somebody who writes TOML, with advice when it
+/// is about a key or a value that nobody knows.
 pub fn with_advice(message: &str) -> String {
     let message = message.trim();
+    // serde lists the known ones in prose.
     let unknown = |what, name| {
         let (unknown, known) = message.strip_prefix(what)?.split_once("`, expected ")?;
         let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
         let advice = instead_of(unknown, &known);
         Some(format!("unknown {name} `{unknown}`; {advice}"))
     };
+    let unexpected = |what| {
+        let (found, expected) = message.strip_prefix(what)?.rsplit_once(", expected ")?;
+        let found = found.strip_prefix("found ").unwrap_or(found);
+        Some(format!(
+            "it is {}, and {} is expected",
+            named(found),
+            kind(expected)
+        ))
+    };
     unknown("unknown field `", "key")
         .or_else(|| unknown("unknown variant `", "value"))
-        .unwrap_or_else(|| message.to_owned())
+        .or_else(|| unexpected("invalid type: "))
+        .or_else(|| unexpected("invalid value: "))
+        .unwrap_or_else(|| message.replacen("missing field", "missing key", 1))
+}
+
+/// The same of a message about a TOML text; `span` is what it is about, in bytes.
+pub fn toml_mistake(message: &str, text: &str, span: Range<usize>) -> String {
+    match (message.trim(), text.get(span)) {
+        ("duplicate key", Some(key)) => format!("the key `{key}` is there twice; leave one"),
+        (message, _) => with_advice(message),
+    }
+}
+
+/// What serde found.
+fn named(found: &str) -> String {
+    match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "an array".to_owned(),
+        "null" | "unit value" | "Option value" => "nothing".to_owned(),
+        _ => match found.split_once(' ') {
+            Some(("string", text)) => format!("the text {text}"),
+            Some(("boolean" | "integer", value)) => value.replace('`', ""),
+            Some(("floating", value)) => value.replace("point ", "").replace('`', ""),
+            _ => found.to_owned(),
+        },
+    }
+}
+
+/// What serde expected: Rust's types are nobody's business here.
+fn kind(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number from 0 on",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "bool" | "a boolean" => "true or false",
+        "a string" | "string" | "a borrowed string" => "a text in quotes",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        _ if expected.starts_with("struct ") => "a table",
+        _ => expected,
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +111,43 @@ mod tests {
             "unknown value `pnl`; known here: `trade`"
         );
         assert_eq!(with_advice("invalid type"), "invalid type");
+    }
+
+    #[test]
+    fn types_are_named_as_toml_has_them() {
+        for (message, expected) in [
+            (
+                "invalid type: floating point `2.5`, expected u32",
+                "it is 2.5, and a whole number from 0 on is expected",
+            ),
+            (
+                "invalid value: integer `-1`, expected usize",
+                "it is -1, and a whole number from 0 on is expected",
+            ),
+            (
+                "invalid type: found string \"many\", expected i64",
+                "it is the text \"many\", and a whole number is expected",
+            ),
+            (
+                "invalid type: string \"a, expected b\", expected a sequence",
+                "it is the text \"a, expected b\", and an array is expected",
+            ),
+            (
+                "invalid type: boolean `true`, expected a string",
+                "it is true, and a text in quotes is expected",
+            ),
+            (
+                "invalid type: sequence, expected struct Limits",
+                "it is an array, and a table is expected",
+            ),
+            (
+                "invalid type: map, expected f64",
+                "it is a table, and a number is expected",
+            ),
+            ("missing field `weight`", "missing key `weight`"),
+        ] {
+            assert_eq!(with_advice(message), expected);
+        }
     }
 
     #[test]

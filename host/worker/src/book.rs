@@ -1,5 +1,6 @@
 //! The book: which strategies, with which weights.
 
+use crate::parameters::parameters;
 use alchemiser_events::{Decimal, StrategyName, Weight, decimal_text};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -113,8 +114,9 @@ impl Book {
             message,
         };
         let file: BookFile = toml::from_str(text).map_err(|error| {
-            let offset = error.span().map_or(0, |span| span.start);
-            wrong(offset, alchemiser_suggest::with_advice(error.message()))
+            let span = error.span().unwrap_or(0..0);
+            let message = alchemiser_suggest::toml_mistake(error.message(), text, span.clone());
+            wrong(span.start, message)
         })?;
         let on_failure = on_failure(file.on_failure, file.max_failed_weight)
             .map_err(|(offset, message)| wrong(offset, message))?;
@@ -235,8 +237,8 @@ fn check(entry: EntryFile) -> Result<BookEntry, String> {
             ));
         }
     };
-    let parameters = serde_json::to_value(entry.parameters)
-        .map_err(|error| format!("strategy `{name}`: parameters: {error}"))?;
+    let parameters =
+        parameters(entry.parameters).map_err(|error| format!("strategy `{name}`: {error}"))?;
     Ok(BookEntry {
         name,
         weight,

@@ -19,6 +19,7 @@ mod failure;
 mod handler;
 mod handlers;
 mod ledger;
+mod parameters;
 mod ports;
 mod question;
 mod redrive;
@@ -41,6 +42,7 @@ pub use handlers::{
     StrategyHandler,
 };
 pub use ledger::{Ledger, LedgerEntry};
+pub use parameters::{NotFinite, parameters};
 pub use ports::{
     Blobs, Claim, Claimed, Commit, DeadLetter, Deliveries, DeliveryKey, Message, Notifier,
     StoreError, Transition, Workflows,

@@ -72,8 +72,9 @@ impl Error {
     /// Fewer bars than needed.
     pub fn insufficient_history(symbol: impl Into<String>, need: u32, have: u32) -> Self {
         let symbol = symbol.into();
+        let bars = if have == 1 { "bar" } else { "bars" };
         Self {
-            message: format!("`{symbol}` has {have} bars and {need} are needed"),
+            message: format!("`{symbol}` has {have} {bars} and {need} are needed"),
             symbol: Some(symbol),
             need: Some(need),
             have: Some(have),

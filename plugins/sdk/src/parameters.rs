@@ -28,7 +28,7 @@ pub struct NoParameters {}
 /// let refused = parse_parameters::<Parameters>(r#"{"symbols": ["SPY", 3]}"#).unwrap_err();
 /// assert_eq!(
 ///     refused.message,
-///     "parameters.symbols[1]: invalid type: integer `3`, expected a string"
+///     "parameters.symbols[1]: it is 3, and a text in quotes is expected"
 /// );
 /// let refused = parse_parameters::<Parameters>(r#"{"symbol": ["SPY"]}"#).unwrap_err();
 /// assert_eq!(
@@ -76,7 +76,6 @@ fn refusal(path: &Path, message: &str) -> Error {
         .or_else(|| keys.strip_prefix('.'))
         .unwrap_or("parameters");
     let message = alchemiser_suggest::with_advice(message)
-        .replacen("missing field", "missing key", 1)
         .replacen("unknown field", "unknown key", 1)
         .replacen(", there are no fields", "; none is known here", 1);
     Error::parameter(what, format!("parameters{keys}: {message}"))
@@ -133,7 +132,9 @@ pub mod check {
         for (place, symbol) in symbols.iter().enumerate() {
             let symbol = symbol.as_ref();
             let spelt = spelling(symbol);
-            let wrong = if spelt.is_none() {
+            let wrong = if symbol.is_empty() {
+                "is empty, and no symbol"
+            } else if spelt.is_none() {
                 "is not a symbol"
             } else if known.contains(&spelt) {
                 "is named twice"
@@ -203,22 +204,22 @@ mod tests {
             (
                 r#"{"symbols": "SPY"}"#,
                 "symbols",
-                "parameters.symbols: invalid type: string \"SPY\", expected a sequence",
+                "parameters.symbols: it is the text \"SPY\", and an array is expected",
             ),
             (
                 r#"{"symbols": ["SPY", "TLT", 3]}"#,
                 "symbols[2]",
-                "parameters.symbols[2]: invalid type: integer `3`, expected a string",
+                "parameters.symbols[2]: it is 3, and a text in quotes is expected",
             ),
             (
                 r#"{"symbols": [], "lookback": -1}"#,
                 "lookback",
-                "parameters.lookback: invalid value: integer `-1`, expected u32",
+                "parameters.lookback: it is -1, and a whole number from 0 on is expected",
             ),
             (
                 r#"{"symbols": [], "lookback": 2.5}"#,
                 "lookback",
-                "parameters.lookback: invalid type: floating point `2.5`, expected u32",
+                "parameters.lookback: it is 2.5, and a whole number from 0 on is expected",
             ),
             (
                 r#"{"symbols": [], "lookbak": 1}"#,
@@ -238,7 +239,7 @@ mod tests {
             (
                 r#"{"symbols": [], "limits": {"SPY": {"largest": "1"}}}"#,
                 "limits.SPY.largest",
-                "parameters.limits.SPY.largest: invalid type: string \"1\", expected f64",
+                "parameters.limits.SPY.largest: it is the text \"1\", and a number is expected",
             ),
             (
                 r#"{"symbols": [], "order": "strongest"}"#,

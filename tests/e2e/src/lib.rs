@@ -19,5 +19,5 @@ mod state;
 pub use dev::{Dev, News};
 pub use prices::Prices;
 pub use program::{Alchemiser, Finished, plugins, workspace};
-pub use project::{Project, another_build};
+pub use project::{MANIFEST, Project, another_build};
 pub use state::{Account, State};

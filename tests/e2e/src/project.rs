@@ -118,6 +118,9 @@ impl Default for Project {
     }
 }
 
+/// The manifest of a plugin crate that is built elsewhere.
+pub const MANIFEST: &str = "[lib]\ncrate-type = [\"cdylib\"]\n";
+
 /// A component that does the same and is another build, one for each mark.
 #[must_use]
 pub fn another_build(component: &[u8], mark: u32) -> Vec<u8> {

@@ -15,12 +15,12 @@ fn doctor(project: &Project, state: &State, more: &[&str], code: i32) -> String 
         .replace(project.path().to_str().unwrap(), "[PROJECT]")
 }
 
-/// What it is said to be missing, and no more than that.
+/// What is said to be wrong, and no more than that.
 #[track_caller]
-fn missing(project: &Project, state: &State) -> String {
+fn wrong(project: &Project, state: &State) -> String {
     let told = doctor(project, state, &[], 1);
-    let is_missing = |line: &&str| line.split_whitespace().nth(1) == Some("missing");
-    let lines: Vec<_> = told.lines().filter(is_missing).map(str::trim).collect();
+    let is_wrong = |line: &&str| line.split_whitespace().nth(1) == Some("wrong");
+    let lines: Vec<_> = told.lines().filter(is_wrong).map(str::trim).collect();
     let json = doctor(project, state, &["--json"], 1);
     let of_scripts = json.lines().filter(|line| line.contains("\"ok\":false"));
     assert_eq!(lines.len(), of_scripts.count(), "{told}{json}");
@@ -39,8 +39,13 @@ fn replaced(name: &str, from: &str, to: &str) -> String {
     shipped.replacen(from, to, 1)
 }
 
+/// The shipped book, of which one strategy looks at a symbol that has no prices.
+fn without_prices() -> String {
+    replaced("strategies/book.toml", "\"AAPL\", ", "\"NOWHERE\", ")
+}
+
 #[test]
-fn nothing_is_missing_in_a_good_project() {
+fn nothing_is_wrong_in_a_good_project() {
     let (project, state) = (Project::new(), State::new());
     let before = doctor(&project, &state, &[], 0);
     let json = doctor(&project, &state, &["--json"], 0);
@@ -55,9 +60,9 @@ fn nothing_is_missing_in_a_good_project() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_helps() {
+fn what_is_wrong_is_said_with_what_helps() {
     let state = State::new();
-    let of = |project: Project| missing(&project, &state);
+    let of = |project: Project| wrong(&project, &state);
     let told = [
         (
             "a plugin",
@@ -84,6 +89,10 @@ fn what_is_missing_is_said_with_what_helps() {
             project.remove("strategies/trend.clj");
             of(project)
         }),
+        (
+            "a symbol without prices",
+            of(Project::new().book(&without_prices())),
+        ),
         (
             "a component that is none",
             of(Project::new().plugin("momentum", b"no component")),
@@ -128,12 +137,14 @@ fn what_is_missing_is_said_with_what_helps() {
 
 #[test]
 fn dead_letters_are_counted_until_they_are_settled() {
-    let wrong = replaced("strategies/book.toml", "\"AAPL\", ", "\"NOWHERE\", ");
-    let (project, state) = (Project::new().book(&wrong), State::new());
+    let (project, state) = (Project::new().book(&without_prices()), State::new());
     let _ = state.run(&project.alchemiser(), "2022-12-28").exits(1);
+    let told = wrong(&project, &state);
+    let (weights, state_of_it) = told.split_once('\n').unwrap();
+    assert!(weights.starts_with("weights"), "{told}");
     assert_eq!(
-        missing(&project, &state),
-        "state      missing  1 dead letter waits; `alchemiser dlq list` says why"
+        state_of_it,
+        "state      wrong  1 dead letter waits; `alchemiser dlq list` says why"
     );
     project.write("strategies/book.toml", shipped("strategies/book.toml"));
     let _ = state

@@ -154,11 +154,20 @@ fn keys_do_what_the_first_line_says() {
 
     terminal.press(b'd');
     let doctor = terminal.wait_for("no dead letters");
-    for subject in ["toolchain", "setup", "routes", "prices", "state"] {
+    let subjects = [
+        "toolchain",
+        "plugins",
+        "routes",
+        "book",
+        "prices",
+        "weights",
+        "state",
+    ];
+    for subject in subjects {
         let is_told = |line: &str| line.trim_start().starts_with(subject) && line.contains(" ok ");
         assert!(doctor.lines().any(is_told), "{subject}: {doctor}");
     }
-    assert_eq!(doctor.lines().count(), 5, "{doctor}");
+    assert_eq!(doctor.lines().count(), subjects.len(), "{doctor}");
 
     terminal.press(b'r');
     // The notice is the last that is done.

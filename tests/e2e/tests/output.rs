@@ -1,7 +1,7 @@
 //! What people read.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use e2e::{Alchemiser, Project, State, plugins, workspace};
+use e2e::{Alchemiser, MANIFEST, Project, State, plugins, workspace};
 use std::path::Path;
 
 const DATE: &str = "2022-12-28";
@@ -322,7 +322,7 @@ fn example_project() -> Project {
         "plugins/momentum/tests/momentum.toml",
         format!("{scenario}{parameters}"),
     );
-    project.write("plugins/momentum/Cargo.toml", "# built elsewhere");
+    project.write("plugins/momentum/Cargo.toml", MANIFEST);
     project
 }
 

@@ -505,9 +505,9 @@ fn what_has_begun_ends_with_what_it_began_with() {
     assert_eq!(*targets, json!({"KO": "0.4"}), "{signal:#}");
 }
 
-/// A crate in the project is built when its sources change, and only then.
-#[test]
-fn sources_are_built_and_put_to_work() {
+/// A project with a plugin crate of its own, in the book with half of it, and how
+/// it is called so that it builds elsewhere.
+fn with_a_crate() -> (Project, Alchemiser) {
     let project = Project::new().plugin("momentum", &shipped("momentum"));
     project.write(
         "Cargo.toml",
@@ -515,43 +515,58 @@ fn sources_are_built_and_put_to_work() {
     );
     let lock = fs::read(workspace().join("Cargo.lock")).unwrap();
     project.write("Cargo.lock", lock);
-    let target = project.path().with_extension("target");
-    let target = target.to_str().unwrap();
-    let alchemiser = project.alchemiser().with("CARGO_TARGET_DIR", target);
-    let sdk = workspace().join("plugins/sdk");
-    let manifest = format!(
-        "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-         [lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n\
-         [dependencies]\nalchemiser-sdk.path = {sdk:?}\n\
-         serde = {{ version = \"1\", features = [\"derive\"] }}\n"
-    );
-    project.write("plugins/mine/Cargo.toml", manifest);
+    project.write("plugins/mine/Cargo.toml", manifest("mine"));
     let book = "[[strategy]]\nname = \"mine\"\nplugin = \"mine\"\nweight = 0.5\n\
                 [strategy.parameters]\nsymbol = \"KO\"\n";
     project.write("strategies/book.toml", book);
-    let library = |symbol: &str| {
-        format!(
-            "use alchemiser_sdk::{{Files, Requirement, Result, Strategy, Today, Weights, export_strategy}};\n\
-             #[derive(serde::Deserialize)]\n\
-             pub struct Mine {{ symbol: String }}\n\
-             impl Strategy for Mine {{\n\
-                 type Parameters = Self;\n\
-                 fn load(parameters: Self, _: &Files) -> Result<Self> {{ Ok(parameters) }}\n\
-                 fn requirements(&self) -> Vec<Requirement> {{\n\
-                     vec![Requirement::last(&self.symbol, 1), Requirement::last(\"{symbol}\", 1)]\n\
-                 }}\n\
-                 fn evaluate(&mut self, _: &Today<'_>) -> Result<Weights> {{ Weights::all_in(\"{symbol}\") }}\n\
-             }}\n\
-             export_strategy!(Mine);\n"
-        )
-    };
-    project.write("plugins/mine/src/lib.rs", library("KO"));
+    project.write("plugins/mine/src/lib.rs", all_in("KO"));
+    let target = project.path().with_extension("target");
+    let target = target.to_str().unwrap();
+    let alchemiser = project.alchemiser().with("CARGO_TARGET_DIR", target);
     let _ = alchemiser.call(["plugin", "build", "mine"]).exits(0);
+    (project, alchemiser)
+}
 
+fn manifest(name: &str) -> String {
+    let sdk = workspace().join("plugins/sdk");
+    format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         [lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n\
+         [dependencies]\nalchemiser-sdk.path = {sdk:?}\n\
+         serde = {{ version = \"1\", features = [\"derive\"] }}\n"
+    )
+}
+
+/// The source of a strategy that answers with an expression.
+fn answering(answer: &str) -> String {
+    format!(
+        "use alchemiser_sdk::{{Files, Requirement, Result, Strategy, Today, Weights, export_strategy}};\n\
+         #[derive(serde::Deserialize)]\n\
+         pub struct Mine {{ symbol: String }}\n\
+         impl Strategy for Mine {{\n\
+             type Parameters = Self;\n\
+             fn load(parameters: Self, _: &Files) -> Result<Self> {{ Ok(parameters) }}\n\
+             fn requirements(&self) -> Vec<Requirement> {{\n\
+                 [&*self.symbol, \"PG\", \"MRK\"].map(|it| Requirement::last(it, 1)).into()\n\
+             }}\n\
+             fn evaluate(&mut self, _: &Today<'_>) -> Result<Weights> {{ {answer} }}\n\
+         }}\n\
+         export_strategy!(Mine);\n"
+    )
+}
+
+fn all_in(symbol: &str) -> String {
+    answering(&format!("Weights::all_in({symbol:?})"))
+}
+
+/// A crate in the project is built when its sources change, and only then.
+#[test]
+fn sources_are_built_and_put_to_work() {
+    let (project, alchemiser) = with_a_crate();
     let mut dev = Dev::start(&alchemiser, &State::new(), &[]);
     dev.wait_for("ready");
     let lines = dev.lines().len();
-    project.write("plugins/mine/src/lib.rs", library("PG"));
+    project.write("plugins/mine/src/lib.rs", all_in("PG"));
     let told = dev.wait_after(lines, "reloaded");
     assert_eq!(told["files"], json!(["plugins/mine.wasm"]), "{told:#}");
     assert_eq!(told["targets"]["after"], json!({"PG": "0.5"}));
@@ -559,16 +574,24 @@ fn sources_are_built_and_put_to_work() {
     // What does not compile changes nothing, and what is beside the point builds
     // nothing.
     let lines = dev.lines().len();
-    project.write(
-        "plugins/mine/src/lib.rs",
-        library("PG").replace("Mine {", "Mine ("),
-    );
+    let broken = all_in("PG").replace("Mine {", "Mine (");
+    project.write("plugins/mine/src/lib.rs", broken);
     let told = dev.wait_after(lines, "kept");
     assert_eq!(told["files"], json!(["plugin mine"]), "{told:#}");
     project.write("plugins/mine/src/.lib.rs.swp", "what an editor leaves");
     project.write("plugins/mine/src/lib.rs~", "and another");
+
+    // Nor is what counts its calls put to work.
     let lines = dev.lines().len();
-    project.write("plugins/mine/src/lib.rs", library("MRK"));
+    let counting = "use std::sync::atomic::{AtomicU32, Ordering::Relaxed};\n\
+                    static CALLS: AtomicU32 = AtomicU32::new(0);\n\
+                    Weights::all_in(if CALLS.fetch_add(1, Relaxed) > 0 { \"PG\" } else { \"MRK\" })";
+    project.write("plugins/mine/src/lib.rs", answering(counting));
+    let told = dev.wait_after(lines, "kept");
+    assert_eq!(told["error"]["class"], "EarlierCalls", "{told:#}");
+
+    let lines = dev.lines().len();
+    project.write("plugins/mine/src/lib.rs", all_in("MRK"));
     let told = dev.wait_after(lines, "reloaded");
     assert_eq!(told["targets"]["after"], json!({"MRK": "0.5"}));
     let lines = dev.stop();
@@ -577,4 +600,44 @@ fn sources_are_built_and_put_to_work() {
         .filter(|line| line["happened"] == "reloaded")
         .count();
     assert_eq!(reloads, 2, "{lines:#?}");
+
+    project.write("plugins/mine/src/lib.rs", all_in("PG"));
+    let doctor = alchemiser.call(["doctor"]).exits(1);
+    let changed = "the sources of mine have changed since it was built; `alchemiser plugin build \
+                   mine` builds it again";
+    assert!(doctor.stdout.contains(changed), "{doctor:#?}");
+}
+
+/// Only what has to be is built when another crate comes, although it enters the
+/// lock file of all.
+#[test]
+fn a_new_crate_is_built_and_the_others_are_not() {
+    let (project, alchemiser) = with_a_crate();
+    let mut dev = Dev::start(&alchemiser, &State::new(), &[]);
+    dev.wait_for("built");
+    let lines = dev.lines().len();
+    project.write("plugins/other/src/lib.rs", all_in("KO"));
+    project.write("plugins/other/Cargo.toml", manifest("other"));
+    let told = dev.wait_after(lines, "building");
+    assert_eq!(told["plugin"], "other", "{told:#}");
+    // It is in use as soon as the book names it.
+    project.write(
+        "strategies/book.toml",
+        "[[strategy]]\nname = \"other\"\nplugin = \"other\"\nweight = 0.25\n\
+         parameters.symbol = \"KO\"\n",
+    );
+    let told = dev.wait_after(lines, "reloaded");
+    assert_eq!(told["targets"]["after"], json!({"KO": "0.25"}), "{told:#}");
+    let lock = fs::read_to_string(project.path().join("Cargo.lock")).unwrap();
+    assert!(lock.contains("name = \"other\""), "{lock}");
+
+    // A manifest that cargo does not understand is named.
+    let lines = dev.lines().len();
+    project.write("plugins/other/Cargo.toml", "[package]\nname = ");
+    let told = dev.wait_after(lines, "kept");
+    assert_eq!(told["files"], json!(["plugins/other/Cargo.toml"]));
+
+    let lines = dev.stop();
+    let is_built = |line: &&Value| line["happened"] == "building" && line["plugin"] != "other";
+    assert_eq!(lines.iter().find(is_built), None, "{lines:#?}");
 }

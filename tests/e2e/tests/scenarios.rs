@@ -1,7 +1,7 @@
 //! `alchemiser plugin test`: real components, within their real limits.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use e2e::{Alchemiser, Finished, Project};
+use e2e::{Alchemiser, Finished, MANIFEST, Project};
 use quick_junit::{Report, TestCaseStatus};
 use serde_json::Value;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn test<const N: usize>(project: &Project, arguments: [&str; N]) -> Finished {
 /// A project with scenarios of the shipped momentum.
 fn with_momentum(scenarios: &str) -> Project {
     Project::new()
-        .file("plugins/momentum/Cargo.toml", "# built elsewhere")
+        .file("plugins/momentum/Cargo.toml", MANIFEST)
         .file("plugins/momentum/tests/momentum.toml", scenarios)
         .settings_of_shipped()
 }
@@ -303,7 +303,7 @@ name = "nothing to do"
 request = { cash = 1, targets = { SPY = 1.0 }, instruments = { SPY = { price = 500 } }, settings = { max_position = 0.5 } }
 "#;
     let project = Project::new()
-        .file("plugins/rebalance/Cargo.toml", "# built elsewhere")
+        .file("plugins/rebalance/Cargo.toml", MANIFEST)
         .file("plugins/rebalance/tests/rebalance.toml", scenarios)
         .settings_of_shipped();
     let failed = test(&project, ["rebalance"]).exits(1);

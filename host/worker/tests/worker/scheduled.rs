@@ -43,7 +43,7 @@ fn commands_are_read_strictly() {
             "",
             "it has no `input`; write `input = { mode = \"trade\" }`",
         ),
-        ("input = {}", "`input`: missing field `mode`"),
+        ("input = {}", "`input`: missing key `mode`"),
         (
             "input = { mode = \"trad\" }",
             "`input`: unknown value `trad`; did you mean `trade`?",

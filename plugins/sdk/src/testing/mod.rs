@@ -57,15 +57,14 @@ mod lines;
 mod market;
 mod properties;
 mod view;
-mod walk;
 
 pub use account::{TestAccount, plan};
+pub use alchemiser_random_walk::random_walk;
 pub use explanation::Explanation;
 pub use lines::{LogLine, logged};
 pub use market::TestMarket;
 pub use properties::{depends_on_the_session_alone, never_looks_ahead};
 pub use view::AsOf;
-pub use walk::random_walk;
 
 use crate::error::{Error, Result};
 use crate::files::Files;

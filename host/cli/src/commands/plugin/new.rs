@@ -186,9 +186,8 @@ fn spelling(text: &str) -> String {
     let parts = lower.split(|character: char| !character.is_ascii_alphanumeric());
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     let joined = parts.join("-");
-    joined
-        .trim_start_matches(|character: char| !character.is_ascii_lowercase())
-        .to_owned()
+    let is_name = joined.starts_with(|character: char| character.is_ascii_lowercase());
+    if is_name { joined } else { String::new() }
 }
 
 /// Whether a crate made in a folder belongs to the project's workspace by itself.

@@ -1,4 +1,7 @@
-//! Made-up prices.
+//! Made-up prices, the same on every machine: in the tests of plugins as in the
+//! scenarios that the host runs.
+//!
+//! *Invariant:* this crate does no I/O.
 
 /// A random walk of closes: the same for the same arguments, on every machine.
 ///
@@ -6,12 +9,11 @@
 /// decimals; the returns r are independent, with a mean of 0.03 % and a standard
 /// deviation of 1.2 %, about those of a stock index. r is the sum of twelve
 /// uniform numbers, which is close to normal and never beyond six standard
-/// deviations. The numbers are those of SplitMix64 (Steele, Lea and Flood, 2014)
-/// from a state made of the seed and the symbol, so that the walks of several
-/// symbols are independent, and adding a symbol changes none of the others.
+/// deviations. The walks of several symbols are independent, and adding
+/// a symbol changes none of the others.
 ///
 /// ```
-/// use alchemiser_sdk::testing::random_walk;
+/// use alchemiser_random_walk::random_walk;
 ///
 /// assert_eq!(random_walk(7, "SPY", 3), [100.0, 101.568, 100.1237]);
 /// ```
@@ -22,9 +24,9 @@ pub fn random_walk(seed: u64, symbol: &str, sessions: usize) -> Vec<f64> {
     /// No price falls to zero by rounding.
     const LEAST: f64 = 0.01;
 
-    let mut numbers = SplitMix::new(seed, symbol);
+    let mut noise = Noise::new(seed, symbol);
     std::iter::successors(Some(100.0_f64), |close| {
-        let normal = (0..12).map(|_| numbers.uniform()).sum::<f64>() - 6.0;
+        let normal = (0..12).map(|_| noise.uniform()).sum::<f64>() - 6.0;
         let next = close * (1.0 + MEAN + DEVIATION * normal);
         Some((next * 10_000.0).round().max(LEAST * 10_000.0) / 10_000.0)
     })
@@ -32,21 +34,23 @@ pub fn random_walk(seed: u64, symbol: &str, sessions: usize) -> Vec<f64> {
     .collect()
 }
 
-struct SplitMix {
+/// Numbers that look random: SplitMix64 (Steele, Lea and Flood, "Fast splittable
+/// pseudorandom number generators", 2014) from a state made of a seed and a name.
+#[derive(Clone, Debug)]
+pub struct Noise {
     state: u64,
 }
 
-impl SplitMix {
-    /// The symbol enters by its FNV-1a hash.
-    fn new(seed: u64, symbol: &str) -> Self {
-        let hash = symbol
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        let mut numbers = Self { state: seed };
-        numbers.state = numbers.next() ^ hash;
-        numbers
+impl Noise {
+    /// The name enters by its FNV-1a hash, which never changes.
+    #[must_use]
+    pub fn new(seed: u64, name: &str) -> Self {
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mut noise = Self { state: seed };
+        noise.state = noise.next() ^ hash;
+        noise
     }
 
     fn next(&mut self) -> u64 {
@@ -58,7 +62,7 @@ impl SplitMix {
     }
 
     /// 0 to below 1, with 53 random bits.
-    fn uniform(&mut self) -> f64 {
+    pub fn uniform(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
