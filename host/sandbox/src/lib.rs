@@ -45,6 +45,7 @@ mod limiter;
 mod load;
 mod origin;
 mod portfolio;
+mod rejection;
 mod settings;
 mod strategy;
 mod text;
@@ -55,11 +56,12 @@ pub use explanation::{
     Explain, Explanation, ExplanationDetail, ExplanationEntry, Margin, Part, Place, Score,
 };
 pub use imports::LogLine;
-pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, Rejection, inspect};
+pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, inspect};
 pub use instance::Usage;
 pub use interface::Difference;
 pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
 pub use origin::Origin;
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};
+pub use rejection::Rejection;
 pub use settings::{CacheLocation, Limits, LogLevel, Settings};
 pub use strategy::{Evaluation, LoadedStrategy, StrategyFile, StrategyInstance, StrategyRequest};
