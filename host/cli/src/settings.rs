@@ -85,6 +85,7 @@ pub struct PluginLimitSettings {
     pub time_ms: Option<u64>,
     pub output_bytes: Option<usize>,
     pub log_lines: Option<u32>,
+    pub component_mib: Option<usize>,
 }
 
 /// What sort of plugin it is, and with that the limits that it begins with.
@@ -110,6 +111,8 @@ pub struct LimitSettings {
     pub output_bytes: usize,
     /// Log lines of a call.
     pub log_lines: u32,
+    /// Size of the component, MiB.
+    pub component_mib: usize,
 }
 
 /// `[strategy]`
@@ -216,10 +219,11 @@ impl PluginLimitSettings {
             PluginProfile::Interpreter => Limits::of_an_interpreter(),
         };
         Limits {
-            memory: self.memory_mib.map_or(profile.memory, |mib| mib * MIB),
+            memory: self.memory_mib.map_or(profile.memory, bytes),
             time: self.time_ms.map_or(profile.time, Duration::from_millis),
             output: self.output_bytes.unwrap_or(profile.output),
             log_lines: self.log_lines.unwrap_or(profile.log_lines),
+            component: self.component_mib.map_or(profile.component, bytes),
             ..profile
         }
     }
@@ -250,6 +254,11 @@ impl Default for AlpacaSettings {
 
 const MIB: usize = 1 << 20;
 
+/// Nobody has more than can be counted.
+fn bytes(mib: usize) -> usize {
+    mib.saturating_mul(MIB)
+}
+
 impl From<Limits> for LimitSettings {
     fn from(limits: Limits) -> Self {
         Self {
@@ -258,6 +267,7 @@ impl From<Limits> for LimitSettings {
             time_ms: u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX),
             output_bytes: limits.output,
             log_lines: limits.log_lines,
+            component_mib: limits.component / MIB,
         }
     }
 }
@@ -265,16 +275,22 @@ impl From<Limits> for LimitSettings {
 impl From<&LimitSettings> for Limits {
     fn from(settings: &LimitSettings) -> Self {
         Self {
-            memory: settings.memory_mib * MIB,
+            memory: bytes(settings.memory_mib),
             time: Duration::from_millis(settings.time_ms),
             output: settings.output_bytes,
             log_lines: settings.log_lines,
+            component: bytes(settings.component_mib),
             ..Self::default()
         }
     }
 }
 
 impl SandboxSettings {
+    /// The limits of a plugin.
+    pub fn limits_of(&self, plugin: &str) -> Limits {
+        self.sandbox().limits_of(plugin)
+    }
+
     /// As the sandbox takes them.
     pub fn sandbox(&self) -> alchemiser_sandbox::Settings {
         let limits = Limits::from(&self.limits);

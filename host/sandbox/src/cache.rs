@@ -92,6 +92,7 @@ impl Cache {
     /// Removes the oldest artefacts: every build of a plugin leaves one.
     fn prune(&self) {
         const KEPT: usize = 100;
+        const KEPT_BYTES: u64 = 512 << 20;
         let files = self
             .folder
             .iter()
@@ -99,13 +100,20 @@ impl Cache {
             .flatten()
             .flatten();
         let mut files: Vec<_> = files
-            .filter_map(|file| Some((file.metadata().ok()?.modified().ok()?, file.path())))
+            .filter_map(|file| {
+                let metadata = file.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), file.path()))
+            })
             .collect();
         files.sort();
-        let old = files.len().saturating_sub(KEPT);
-        for (_, path) in files.drain(..old) {
-            // Another process may have been faster.
-            let _ = fs::remove_file(path);
+        let mut bytes = 0;
+        for (newer, (_, size, path)) in files.into_iter().rev().enumerate() {
+            bytes += size;
+            // The newest is the one that was just written, however large it is.
+            if newer >= KEPT || (newer > 0 && bytes > KEPT_BYTES) {
+                // Another process may have been faster.
+                let _ = fs::remove_file(path);
+            }
         }
     }
 

@@ -21,7 +21,10 @@ const TABLES: u32 = 4;
 const KEEP_RESIDENT: usize = 256 << 10;
 
 /// Builds the engine that runs strategies and portfolios.
-pub(crate) fn engine(settings: &Settings) -> wasmtime::Result<Engine> {
+pub(crate) fn engine(
+    settings: &Settings,
+    functions: Option<Arc<Functions>>,
+) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model(true);
 
@@ -43,8 +46,8 @@ pub(crate) fn engine(settings: &Settings) -> wasmtime::Result<Engine> {
     config.wasm_backtrace_max_frames(None);
     config.generate_address_map(false);
 
-    if settings.keep_functions {
-        config.enable_incremental_compilation(Arc::new(Functions::default()))?;
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions)?;
     }
     config.allocation_strategy(pool(settings));
     Engine::new(&config)

@@ -7,57 +7,58 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use wasmtime::CacheStore;
 
-/// Bytes after which a generation is full.
-const GENERATION: usize = 32 << 20;
+/// Compilations in which what nobody asks for grows old, and in as many more is
+/// forgotten.
+const GENERATION: usize = 8;
 
-/// Compiled functions by what they were compiled from. Those that no build has
-/// asked for in a while are forgotten.
+/// Compiled functions by what they were compiled from.
 #[derive(Default)]
 pub(crate) struct Functions(Mutex<Generations>);
 
 #[derive(Default)]
 struct Generations {
-    /// What was compiled or asked for since the last generation was full.
+    /// What was compiled or asked for in this generation.
     young: HashMap<Vec<u8>, Vec<u8>>,
-    /// Bytes of it.
-    size: usize,
-    /// The generation before.
+    /// What was in the one before, and not since.
     old: HashMap<Vec<u8>, Vec<u8>>,
+    /// Compilations of this generation.
+    compilations: usize,
 }
 
-impl Generations {
-    fn insert(&mut self, key: Vec<u8>, function: Vec<u8>) {
-        if self.size + function.len() > GENERATION {
-            self.old = std::mem::take(&mut self.young);
-            self.size = 0;
+impl Functions {
+    /// To be called after each compilation: forgets what none of the last ones
+    /// had a use for.
+    pub(crate) fn forget_unused(&self) {
+        let mut generations = self.generations();
+        generations.compilations += 1;
+        if generations.compilations == GENERATION {
+            generations.compilations = 0;
+            generations.old = std::mem::take(&mut generations.young);
         }
-        self.size += function.len();
-        self.young.insert(key, function);
     }
 
-    fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        if let Some(function) = self.young.get(key) {
-            return Some(function.clone());
-        }
-        let (key, function) = self.old.remove_entry(key)?;
-        self.insert(key, function.clone());
-        Some(function)
+    fn generations(&self) -> MutexGuard<'_, Generations> {
+        // Nobody panics while holding the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CacheStore for Functions {
     fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
-        // Nobody panics while holding the lock.
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.get(key).map(Cow::Owned)
+        let mut generations = self.generations();
+        if let Some(function) = generations.young.get(key) {
+            return Some(Cow::Owned(function.clone()));
+        }
+        let (key, function) = generations.old.remove_entry(key)?;
+        generations.young.insert(key, function.clone());
+        Some(Cow::Owned(function))
     }
 
     fn insert(&self, key: &[u8], function: Vec<u8>) -> bool {
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.insert(key.to_owned(), function);
+        self.generations().young.insert(key.to_owned(), function);
         true
     }
 }
@@ -75,14 +76,15 @@ mod tests {
     #[test]
     fn what_nobody_asks_for_is_forgotten() {
         let functions = Functions::default();
-        let size = GENERATION / 4;
-        functions.insert(b"asked for", vec![1; size]);
-        functions.insert(b"not asked for", vec![2; size]);
-        for number in 0..8_u8 {
-            functions.insert(&[number], vec![number; size]);
-            assert!(functions.get(b"asked for").is_some(), "{number}");
+        functions.insert(b"asked for", vec![1]);
+        functions.insert(b"not asked for", vec![2]);
+        for compilation in 0..2 * GENERATION {
+            assert!(functions.get(b"asked for").is_some(), "{compilation}");
+            functions.forget_unused();
         }
+        assert!(functions.get(b"asked for").is_some());
         assert!(functions.get(b"not asked for").is_none());
-        assert!(functions.get(&[7]).is_some());
+        functions.insert(b"new", vec![3]);
+        assert!(functions.get(b"new").is_some());
     }
 }

@@ -43,7 +43,7 @@ impl Kind {
     }
 
     /// All that it may import.
-    fn imports(self) -> &'static [&'static str] {
+    pub(crate) fn imports(self) -> &'static [&'static str] {
         match self {
             Self::Strategy => &["types", "market", "log", "explain"],
             Self::Portfolio => &["types", "log"],

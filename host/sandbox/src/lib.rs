@@ -59,7 +59,7 @@ pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, inspect};
 pub use instance::Usage;
 pub use interface::Difference;
-pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError};
+pub use load::{LoadError, LoadFailure, Plugin, Sandbox, SetupError, check_size};
 pub use origin::Origin;
 pub use portfolio::{Plan, PlanInstrument, PlanRequest, PlanSettings, PlannedItem};
 pub use rejection::Rejection;

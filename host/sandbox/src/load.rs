@@ -4,10 +4,12 @@ use crate::bindings::portfolio::{Portfolio, PortfolioPre};
 use crate::bindings::strategy::{Strategy, StrategyPre};
 use crate::cache::Cache;
 use crate::engine::{self, Ticker};
+use crate::functions::Functions;
 use crate::imports::State;
 use crate::inspect::{Contract, Inspection, Kind, inspect};
 use crate::rejection::Rejection;
 use crate::settings::{Limits, Settings};
+use crate::text::Bytes;
 use alchemiser_events::{ProducedBy, Sha256Digest};
 use semver::Version;
 use std::fmt;
@@ -28,6 +30,7 @@ pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) ticker: Ticker,
     cache: Cache,
+    functions: Option<Arc<Functions>>,
     strategies: Linker<State>,
     portfolios: Linker<State>,
 }
@@ -79,6 +82,17 @@ pub enum LoadFailure {
         /// What is wrong.
         message: String,
     },
+    /// It is larger than it may be.
+    #[error(
+        "it is {} large, and {} are allowed; leave out what it does not need, or allow more with `component_mib` under `[sandbox.plugin.NAME]` in alchemiser.toml",
+        Bytes(*.size), Bytes(*.limit)
+    )]
+    TooLarge {
+        /// Bytes.
+        size: usize,
+        /// Bytes that it may have.
+        limit: usize,
+    },
     /// It consists of more modules than it may.
     #[error(
         "it consists of {modules} core modules, and {limit} are allowed; one that brings an interpreter along, as from Python, needs the setting `sandbox.plugin.NAME.profile = \"interpreter\"`"
@@ -108,7 +122,8 @@ impl Sandbox {
         let setup = |error: wasmtime::Error| SetupError::Engine {
             message: format!("{error:#}"),
         };
-        let engine = engine::engine(&settings).map_err(setup)?;
+        let functions = settings.keep_functions.then(Arc::<Functions>::default);
+        let engine = engine::engine(&settings, functions.clone()).map_err(setup)?;
 
         // All that a plugin can reach is named in these lines. No WASI.
         let mut strategies = Linker::new(&engine);
@@ -121,6 +136,7 @@ impl Sandbox {
         Ok(Self(Arc::new(Runtime {
             ticker: Ticker::start(engine.clone())?,
             cache: Cache::open(&settings.cache, &engine),
+            functions,
             settings,
             engine,
             strategies,
@@ -195,9 +211,10 @@ pub(crate) enum World {
 
 impl Plugin {
     fn load(runtime: &Arc<Runtime>, name: &str, bytes: &[u8]) -> Result<Self, LoadFailure> {
+        let limits = runtime.settings.limits_of(name);
+        check_size(bytes, &limits)?;
         let inspection = inspect(bytes)?;
         let contract = inspection.contract.clone()?;
-        let limits = runtime.settings.limits_of(name);
         let modules = inspection.core_modules;
         if modules > limits.core_modules {
             let limit = limits.core_modules;
@@ -282,6 +299,18 @@ impl fmt::Debug for Plugin {
     }
 }
 
+/// Makes sure that a component is not larger than it may be.
+///
+/// # Errors
+/// It is.
+pub fn check_size(component: &[u8], limits: &Limits) -> Result<(), LoadFailure> {
+    let (size, limit) = (component.len(), limits.component);
+    if size > limit {
+        return Err(LoadFailure::TooLarge { size, limit });
+    }
+    Ok(())
+}
+
 fn compile(
     runtime: &Runtime,
     inspection: &Inspection,
@@ -291,6 +320,9 @@ fn compile(
         Component::new(&runtime.engine, bytes).map_err(|error| LoadFailure::Compile {
             message: format!("{error:#}"),
         })?;
+    if let Some(functions) = &runtime.functions {
+        functions.forget_unused();
+    }
     runtime.cache.store(inspection.digest, &component);
     Ok(component)
 }

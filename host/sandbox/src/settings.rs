@@ -26,7 +26,8 @@ pub struct Settings {
     /// [`Usage`]: crate::Usage
     pub count_fuel: bool,
     /// Whether compiled functions are kept in memory, so that a plugin that has
-    /// changed a little is compiled faster. Up to 64 MiB.
+    /// changed a little is compiled faster. They take a few times the memory of
+    /// the code itself.
     pub keep_functions: bool,
 }
 
@@ -104,6 +105,8 @@ pub struct Limits {
     pub log_lines: u32,
     /// Elements of a function table.
     pub table_elements: usize,
+    /// Bytes of its component.
+    pub component: usize,
     /// Core modules that its component may consist of. One from Rust has three:
     /// the plugin itself and two small ones that tie it to its imports.
     pub core_modules: u32,
@@ -119,6 +122,7 @@ impl Limits {
             memory: 256 * MIB,
             time: Duration::from_secs(30),
             table_elements: 100_000,
+            component: 64 * MIB,
             core_modules: 128,
             ..Self::default()
         }
@@ -133,6 +137,7 @@ impl Default for Limits {
             output: MIB,
             log_lines: 1_000,
             table_elements: 20_000,
+            component: 16 * MIB,
             core_modules: 16,
         }
     }

@@ -104,6 +104,16 @@ fn a_plugin_of_too_many_modules_is_refused() {
 }
 
 #[test]
+fn a_plugin_that_is_too_large_is_refused() {
+    let mut settings = settings();
+    settings.limits.component = 100 << 10;
+    let sandbox = Sandbox::new(settings).unwrap();
+    // Before anything of it is looked at.
+    let error = sandbox.load("large", &vec![0; 1 << 20]).unwrap_err();
+    insta::assert_snapshot!(error);
+}
+
+#[test]
 fn a_plugin_knows_what_it_is() {
     let plugin = Sandbox::new(settings())
         .unwrap()

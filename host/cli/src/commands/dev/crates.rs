@@ -6,6 +6,7 @@ use crate::failure::CommandResult;
 use crate::project::Project;
 use crate::sources::Stamp;
 use alchemiser_builder::{Builder, Lock};
+use alchemiser_sandbox::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,6 +120,7 @@ impl<'a> Crates<'a> {
                 file: self.project.plugin(plugin),
                 plugin: plugin.to_owned(),
                 builder: Arc::clone(builder),
+                limits: self.project.settings.sandbox.limits_of(plugin),
                 change: seen.map_or(Change::OfSources, |seen| sources.change_since(seen)),
             };
             candidates.push((to_build, sources));
@@ -230,6 +232,7 @@ pub(super) struct ToBuild {
     pub(super) plugin: String,
     builder: Arc<Builder>,
     file: PathBuf,
+    limits: Limits,
     /// What has changed since its sources were looked at; if nothing has, it is
     /// only not known whether the component is up to date.
     pub(super) change: Change,
@@ -239,7 +242,7 @@ impl ToBuild {
     /// Builds it, and puts its component where components lie.
     /// Says whether another one lay there before.
     pub(super) fn build(&self) -> CommandResult<bool> {
-        build_into(&self.builder, &self.plugin, &self.file).map(|built| built.changed)
+        build_into(&self.builder, &self.plugin, &self.file, &self.limits).map(|built| built.changed)
     }
 }
 

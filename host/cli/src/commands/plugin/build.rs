@@ -4,8 +4,9 @@ use super::{cells, component_json, table};
 use crate::arguments::Arguments;
 use crate::failure::{CommandFailure, CommandResult};
 use crate::project::Project;
+use crate::settings::SandboxSettings;
 use alchemiser_builder::{BuildError, Builder};
-use alchemiser_sandbox::{Inspection, Origin, componentize, inspect};
+use alchemiser_sandbox::{Inspection, Limits, Origin, check_size, componentize, inspect};
 use serde_json::Value;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,12 +19,13 @@ pub(super) fn build(names: &[String], arguments: &Arguments) -> CommandResult {
         builder,
         name,
         file,
+        limits,
     } in jobs(names, arguments)?
     {
         let Built {
             inspection,
             changed,
-        } = build_into(&builder, &name, &file)?;
+        } = build_into(&builder, &name, &file, &limits)?;
         if arguments.json {
             let mut line = component_json(&file, &inspection);
             line.insert("plugin".to_owned(), name.into());
@@ -47,6 +49,7 @@ struct Job {
     name: String,
     /// Where its component is to lie.
     file: PathBuf,
+    limits: Limits,
 }
 
 /// What the command line asks for. All of it is known before the first is built.
@@ -85,6 +88,7 @@ fn of_project(project: &Project, names: &[&String]) -> CommandResult<Vec<Job>> {
         builder: Rc::clone(&builder),
         name: name.to_owned(),
         file: project.plugin(name),
+        limits: project.settings.sandbox.limits_of(name),
     };
     Ok(names.into_iter().map(job).collect())
 }
@@ -97,6 +101,10 @@ fn of_folder(folder: &Path, project: Option<&Project>) -> CommandResult<Job> {
         file: match project {
             Some(project) => project.plugin(&name),
             None => folder.join(format!("target/plugins/{name}.wasm")),
+        },
+        limits: match project {
+            Some(project) => project.settings.sandbox.limits_of(&name),
+            None => SandboxSettings::default().limits_of(&name),
         },
         name,
         builder: Rc::new(builder),
@@ -135,8 +143,13 @@ pub struct Built {
 }
 
 /// Builds a plugin, and puts its component in its place.
-pub fn build_into(builder: &Builder, name: &str, file: &Path) -> CommandResult<Built> {
-    let Component { bytes, inspection } = component(builder, name)?;
+pub fn build_into(
+    builder: &Builder,
+    name: &str,
+    file: &Path,
+    limits: &Limits,
+) -> CommandResult<Built> {
+    let Component { bytes, inspection } = component(builder, name, limits)?;
     let changed = store(file, &bytes).map_err(|error| {
         CommandFailure::failed(
             "BuildError",
@@ -157,7 +170,7 @@ struct Component {
 
 /// Compiles a plugin and makes sure that the sandbox will take it, so that a
 /// component that it refuses is never put where plugins lie.
-fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
+fn component(builder: &Builder, name: &str, limits: &Limits) -> CommandResult<Component> {
     let refused = |reason: String| {
         CommandFailure::failed(
             "BuildError",
@@ -174,6 +187,7 @@ fn component(builder: &Builder, name: &str) -> CommandResult<Component> {
         compiler: sources.compiler,
     };
     origin.write_into(&mut bytes);
+    check_size(&bytes, limits).map_err(|reason| refused(reason.to_string()))?;
     let inspection = inspect(&bytes).map_err(|reason| refused(reason.to_string()))?;
     match &inspection.contract {
         Ok(_) => Ok(Component { bytes, inspection }),

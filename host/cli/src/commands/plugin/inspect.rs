@@ -64,7 +64,7 @@ struct Surroundings {
 /// Limits go by the plugin's name, which is that of its file.
 fn limits(file: &Path, project: &Project) -> Option<Limits> {
     let name = file.file_stem()?.to_str()?;
-    Some(project.settings.sandbox.sandbox().limits_of(name))
+    Some(project.settings.sandbox.limits_of(name))
 }
 
 /// What has become of the sources that a component was built from.
@@ -125,6 +125,7 @@ fn json_of(file: &Path, inspection: &Inspection, surroundings: &Surroundings) ->
             "time_ms": u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX),
             "output": limits.output,
             "log_lines": limits.log_lines,
+            "component": limits.component,
         })
     });
     put("limits", limits.into());
@@ -192,11 +193,13 @@ fn limits_text(limits: &Limits) -> String {
     const KIB: usize = 1 << 10;
     const MIB: usize = 1 << 20;
     format!(
-        "{} MiB of memory; a call may take {} ms, answer with {} KiB and log {} lines",
+        "{} MiB of memory; a call may take {} ms, answer with {} KiB and log {} lines; a component \
+         may have {} MiB",
         grouped(limits.memory / MIB),
         grouped(limits.time.as_millis()),
         grouped(limits.output.div_ceil(KIB)),
         grouped(limits.log_lines),
+        grouped(limits.component / MIB),
     )
 }
 

@@ -89,7 +89,8 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
                 name,
                 component,
             } => {
-                build::build_into(&builder(folder)?, name, component)?;
+                let limits = project.settings.sandbox.limits_of(name);
+                build::build_into(&builder(folder)?, name, component, &limits)?;
                 false
             }
             Subject::Component(_) => false,
@@ -102,7 +103,8 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
     }
     let builder = builder(project.root())?;
     for name in names {
-        build::build_into(&builder, name, &project.plugin(name))?;
+        let limits = project.settings.sandbox.limits_of(name);
+        build::build_into(&builder, name, &project.plugin(name), &limits)?;
     }
     Ok(())
 }
