@@ -387,7 +387,7 @@ fn the_readme_can_be_typed() {
             let is_own = [
                 "plugin build",
                 "plugin new",
-                "plugin inspect target/plugins/mine",
+                "plugin inspect mine",
                 "plugin test mine",
             ]
             .iter()
