@@ -212,14 +212,22 @@ fn limited_plugins_are_there(project: &Project) -> CommandResult {
     )))
 }
 
+/// A crate of the project that does not make the plugin that it is named after.
+pub fn makes_no_plugin(folder: &Path) -> String {
+    format!(
+        "{} makes no plugin; its library needs `crate-type = [\"cdylib\", \"rlib\"]`",
+        folder.join("Cargo.toml").display()
+    )
+}
+
 /// A plugin that is not built, or that there is not.
 pub fn not_there(project: &Project, name: &str) -> CommandFailure {
     let crates = project.plugin_crates();
-    let advice = if crates.contains(name) && project.is_workspace() {
+    let advice = if crates.contains_key(name) && project.is_workspace() {
         format!("`alchemiser plugin build {name}` builds it")
     } else {
         let mut known = components(&project.plugins()).unwrap_or_default();
-        known.extend(crates);
+        known.extend(crates.into_keys());
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         match known.is_empty() {
             true => "`alchemiser plugin new` begins one".to_owned(),

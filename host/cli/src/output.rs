@@ -36,7 +36,7 @@ pub fn start_log(verbose: u8) {
     let default = match verbose {
         0 => "warn",
         1 => "info",
-        _ => "alchemiser=debug,info",
+        _ => "alchemiser=debug,plugin=debug,info",
     };
     let filter =
         EnvFilter::try_from_env("ALCHEMISER_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+/// What is said of weights that stay as they are.
+const UNCHANGED: &str = "holds what it held";
+
 /// Shares of a portfolio.
 type Weights = BTreeMap<Symbol, Weight>;
 
@@ -137,7 +140,9 @@ impl Preview {
         let targets_before = before.map(|before| &before.targets);
         if targets_before != Some(&self.targets) {
             let change = difference(targets_before, &self.targets);
-            lines.push(("the book".to_owned(), change));
+            if change != UNCHANGED {
+                lines.push(("the book".to_owned(), change));
+            }
         }
         let width = lines
             .iter()
@@ -276,11 +281,13 @@ fn ask(
     market: &Arc<Market>,
     session: Option<(Session, SessionDate)>,
 ) -> Answer {
-    let start = || -> Result<Evaluator, ErrorDetail> {
-        let opened = OpenStrategy::open(Arc::clone(strategy)).map_err(|error| error.detail())?;
-        Ok(opened.on(Arc::clone(market)))
-    };
-    let mut instance = start()?;
+    let open = || OpenStrategy::open(Arc::clone(strategy)).map_err(|error| error.detail());
+    let opened = open()?;
+    let without_prices = opened
+        .requirements()
+        .iter()
+        .map(|required| required.symbol.clone())
+        .find(|symbol| market.instrument(symbol).is_none());
     let Some((session, _)) = session else {
         return Ok(Weights::new());
     };
@@ -290,17 +297,23 @@ fn ask(
             .map(|evaluation| evaluation.weights)
             .map_err(|error| error.detail())
     };
-    let weights = answer(&mut instance, session)?;
+    let weights = answer(&mut opened.on(Arc::clone(market)), session)?;
+    if let Some(symbol) = without_prices {
+        // Nobody asked for it today; tomorrow it may be what is to be held.
+        let message = format!("it names `{symbol}`, and there are no prices for that");
+        return Err(failed("NoData", message));
+    }
     // Whoever keeps something from one call to the next mostly betrays itself
     // here; `alchemiser plugin test` asks in more ways.
-    let mut asked_before = start()?;
+    let mut asked_before = open()?.on(Arc::clone(market));
     // Whatever it answers of the session before.
     let _ = answer(&mut asked_before, Session(session.0.saturating_sub(1)));
     let again = answer(&mut asked_before, session)?;
     if again != weights {
         let message = format!(
             "plugin `{}` answers {}, and after a call for an earlier session {}; keep nothing \
-             from one call to the next, in no `static` and in no cache",
+             from one call to the next, in no `static` and in no cache, and go through no \
+             `HashMap`: its order is another each time",
             strategy.plugin.name(),
             difference(None, &Ok(weights)),
             difference(None, &Ok(again)),
@@ -366,13 +379,17 @@ fn difference(before: Option<&Answer>, after: &Answer) -> String {
     let mut shares: Vec<(Weight, Weight, &Symbol)> = symbols
         .into_iter()
         .map(|symbol| (share(before, symbol), share(Some(after), symbol), symbol))
-        .filter(|(was, is, _)| was != is)
+        .filter(|(was, is, _)| match before {
+            // Less than can be shown is the rounding of the whole.
+            Some(_) => percent(was.decimal()) != percent(is.decimal()),
+            None => !is.is_zero(),
+        })
         .collect();
     // A stable sort: of equals, the one that comes first in the alphabet.
     shares.sort_by_key(|(was, is, _)| Reverse(*was.max(is)));
     if shares.is_empty() {
         return match before {
-            Some(before) if !before.is_empty() => "holds what it held".to_owned(),
+            Some(before) if !before.is_empty() => UNCHANGED.to_owned(),
             _ => "nothing is held".to_owned(),
         };
     }

@@ -7,7 +7,7 @@ use crate::refusal::Refusal;
 use crate::settings::Settings;
 use alchemiser_rules::{ReadFile, Routes, Surroundings};
 use alchemiser_worker::Book;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -156,19 +156,49 @@ impl Project {
         self.root.join("Cargo.toml").is_file()
     }
 
-    /// The plugins whose sources lie in the project, sorted.
-    pub fn plugin_crates(&self) -> BTreeSet<String> {
-        let folders = std::fs::read_dir(self.root.join("plugins"));
-        let folders = folders.into_iter().flatten().flatten();
-        folders
-            .filter(|folder| makes_a_module(&folder.path().join("Cargo.toml")))
-            .filter_map(|folder| folder.file_name().into_string().ok())
+    /// The plugins whose sources lie in the project, each with its folder.
+    pub fn plugin_crates(&self) -> BTreeMap<String, PathBuf> {
+        let crates = self.crates().into_iter();
+        crates
+            .filter(|(_, (_, makes_a_module))| *makes_a_module)
+            .map(|(name, (folder, _))| (name, folder))
             .collect()
     }
 
-    /// The folder in which a plugin's sources lie, if the project has them.
+    /// The folder in which a plugin's sources lie, or would.
     pub fn plugin_crate(&self, name: &str) -> PathBuf {
-        self.root.join("plugins").join(name)
+        let found = self.crates().remove(name);
+        found.map_or_else(
+            || self.root.join("plugins").join(name),
+            |(folder, _)| folder,
+        )
+    }
+
+    /// A crate that has a plugin's name and makes none.
+    pub fn crate_without_a_module(&self, name: &str) -> Option<PathBuf> {
+        let (folder, makes_a_module) = self.crates().remove(name)?;
+        (!makes_a_module).then_some(folder)
+    }
+
+    /// The crates where plugins lie, with their folders, and whether they make a
+    /// module: others are libraries for them.
+    fn crates(&self) -> BTreeMap<String, (PathBuf, bool)> {
+        let folders = std::fs::read_dir(self.root.join("plugins"));
+        let folders = folders.into_iter().flatten().flatten();
+        folders
+            .filter_map(|folder| {
+                let folder = folder.path();
+                let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+                let own_name = folder.file_name()?.to_str()?;
+                // One that is being edited is a plugin's still.
+                let (name, makes_a_module) = match manifest.parse::<toml::Table>() {
+                    Ok(manifest) => package(&manifest),
+                    Err(_) => (None, true),
+                };
+                let name = name.unwrap_or_else(|| own_name.to_owned());
+                Some((name, (folder, makes_a_module)))
+            })
+            .collect()
     }
 
     /// Where prices come from: the flag, else the settings.
@@ -206,19 +236,16 @@ fn nearest(file: &str) -> Option<PathBuf> {
     })
 }
 
-/// Whether a manifest is that of a plugin, or may be: other crates beside plugins
-/// are libraries for them.
-fn makes_a_module(manifest: &Path) -> bool {
-    let Ok(text) = std::fs::read_to_string(manifest) else {
-        return false;
-    };
-    // One that is being edited is a plugin's still.
-    let Ok(manifest) = text.parse::<toml::Table>() else {
-        return true;
-    };
+/// The name of a package, and whether it makes a module.
+fn package(manifest: &toml::Table) -> (Option<String>, bool) {
+    let name = manifest.get("package").and_then(|it| it.get("name"));
     let library = manifest.get("lib");
     let kinds = library.and_then(|it| it.get("crate-type")?.as_array());
-    kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind.as_str() == Some("cdylib")))
+    let is_module = |kind: &toml::Value| kind.as_str() == Some("cdylib");
+    (
+        name.and_then(|name| Some(name.as_str()?.to_owned())),
+        kinds.is_some_and(|kinds| kinds.iter().any(is_module)),
+    )
 }
 
 /// The names of the components in a folder, which need not exist yet.

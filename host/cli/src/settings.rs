@@ -3,7 +3,7 @@
 use crate::failure::{CommandFailure, CommandResult};
 use alchemiser_broker::PaperSettings;
 use alchemiser_events::{AccountName, DEFAULT_LARGEST_ENTRY, Decimal, LARGEST_ENTRY, decimal_text};
-use alchemiser_sandbox::Limits;
+use alchemiser_sandbox::{LOG_TARGET, Limits, LogLevel};
 use alchemiser_suggest::{instead_of, toml_mistake, with_advice};
 use alchemiser_worker::{ExecutionSettings, PortfolioSettings, RetrySettings};
 use figment::Figment;
@@ -302,6 +302,11 @@ impl SandboxSettings {
                 .iter()
                 .map(|(name, of_plugin)| (name.clone(), of_plugin.limits(limits)))
                 .collect(),
+            log_level: if tracing::enabled!(target: LOG_TARGET, tracing::Level::DEBUG) {
+                LogLevel::Debug
+            } else {
+                LogLevel::Info
+            },
             ..alchemiser_sandbox::Settings::default()
         }
     }

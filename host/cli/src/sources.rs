@@ -80,8 +80,8 @@ impl Sources {
         let mut sources = Self {
             root: project.root().to_owned(),
             files: BTreeMap::from([
-                (routes.clone(), noted(read_file(&routes))),
-                (book.clone(), noted(read_file(&book))),
+                (routes.clone(), noted(read_regular(&routes))),
+                (book.clone(), noted(read_regular(&book))),
             ]),
             components: BTreeMap::new(),
             routes,
@@ -94,7 +94,7 @@ impl Sources {
                 plugins.insert(entry.source.plugin.clone());
                 if let Some(file) = &entry.source.file {
                     let path = book.directory().join(file);
-                    let content = noted(fs::read(&path));
+                    let content = noted(read_regular(&path));
                     sources.files.insert(path, content);
                 }
             }
@@ -129,6 +129,12 @@ impl Sources {
     /// Whether a plugin that is needed has not been built.
     pub fn lack_a_component(&self) -> bool {
         self.components.values().any(Option::is_none)
+    }
+
+    /// Whether a plugin of this name is among them.
+    pub fn uses(&self, plugin: &str) -> bool {
+        let is_it = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem == plugin);
+        self.components.keys().any(is_it)
     }
 
     /// The folders that they lie in.
@@ -168,6 +174,15 @@ impl Sources {
         let text = String::from_utf8(self.book().ok()?).ok()?;
         Book::parse(&text, &self.book).ok()
     }
+}
+
+/// Reads a file. What else may have its name, such as a pipe, could keep its
+/// reader waiting for good.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    read_file(path)
 }
 
 fn noted(read: io::Result<Vec<u8>>) -> Read {

@@ -2,6 +2,7 @@
 
 use crate::terminal;
 use std::io;
+use std::thread;
 use tokio::sync::watch;
 
 /// Tells those who work that they are to stop. The first Ctrl-C, or the first
@@ -13,16 +14,25 @@ pub struct Stop(watch::Sender<bool>);
 impl Stop {
     /// Listens from now on; `asked` is called once, when it is asked to stop.
     pub fn listen(asked: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let mut signals = Signals::new()?;
+        // A thread of its own: the second one counts also when all others hang.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let mut signals = {
+            let _within = runtime.enter();
+            Signals::new()?
+        };
         let stop = Self(watch::Sender::new(false));
         let first = stop.clone();
-        tokio::spawn(async move {
+        let told = async move {
             signals.next().await;
             asked();
             first.now();
             signals.next().await;
             terminal::exit(1);
-        });
+        };
+        let listener = thread::Builder::new().name("signals".to_owned());
+        listener.spawn(move || runtime.block_on(told))?;
         Ok(stop)
     }
 

@@ -225,23 +225,34 @@ impl Log {
         let message = clip_line(message, Self::LINE);
         let plugin = self.plugin.plugin.as_str();
         match level {
-            LogLevel::Debug => tracing::debug!(plugin, "{message}"),
-            LogLevel::Info => tracing::info!(plugin, "{message}"),
-            LogLevel::Warn => tracing::warn!(plugin, "{message}"),
+            LogLevel::Debug => tracing::debug!(target: LOG_TARGET, plugin, "{message}"),
+            LogLevel::Info => tracing::info!(target: LOG_TARGET, plugin, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: LOG_TARGET, plugin, "{message}"),
             // The error of the call says it.
-            LogLevel::Error if is_panic => tracing::debug!(plugin, "{message}"),
-            LogLevel::Error => tracing::error!(plugin, "{message}"),
+            LogLevel::Error if is_panic => {
+                tracing::debug!(target: LOG_TARGET, plugin, "{message}");
+            }
+            LogLevel::Error => tracing::error!(target: LOG_TARGET, plugin, "{message}"),
         }
         self.lines.push(LogLine { level, message });
         Ok(())
     }
 }
 
+/// What lines of plugins are logged as.
+pub const LOG_TARGET: &str = "plugin";
+
 /// What a plugin says of its panic, if the line says so. A panic hook writes it
 /// to the log as the standard library puts it, since nothing else leaves the
 /// sandbox of a plugin that panics.
 fn panic_message(line: &str) -> Option<String> {
     let panic = line.strip_prefix("panicked at ")?;
+    if panic.contains("time not implemented on this platform") {
+        // The standard library says so, and names a place in itself.
+        return Some(
+            "it asked what time it is, and a plugin has no clock; go by the session".to_owned(),
+        );
+    }
     Some(match panic.split_once(":\n") {
         Some((place, message)) => format!("it panicked: {message} ({place})"),
         None => format!("it panicked at {panic}"),

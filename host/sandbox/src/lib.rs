@@ -55,6 +55,7 @@ pub use error::{BadAnswer, Call, CallError, Failure, Limit, PluginError};
 pub use explanation::{
     Explain, Explanation, ExplanationDetail, ExplanationEntry, Margin, Part, Place, Score,
 };
+pub use imports::LOG_TARGET;
 pub use imports::LogLine;
 pub use inspect::{Contract, INTERFACE_VERSION, Inspection, Kind, inspect};
 pub use instance::Usage;

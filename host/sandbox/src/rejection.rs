@@ -73,7 +73,7 @@ pub enum Rejection {
 }
 
 const REBUILD: &str =
-    "rebuild it with the `alchemiser-sdk` of this host, by `alchemiser plugin build NAME`";
+    "rebuild it with the `alchemiser-sdk` of this host, by `alchemiser plugin build`";
 
 /// What somebody can do who has a plugin of this version.
 fn remedy(built_for: &Version) -> String {

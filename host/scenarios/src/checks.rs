@@ -24,7 +24,8 @@ const ALONE: usize = 16;
 const PERTURBED: usize = 8;
 
 /// What to do about an answer that depends on what was asked before.
-const STATELESS: &str = "keep nothing from one call to the next, in no `static` and in no cache";
+const STATELESS: &str = "keep nothing from one call to the next, in no `static` and in no cache, \
+                         and go through no `HashMap`: its order is another each time";
 
 /// Asks a strategy about a scenario.
 ///
@@ -69,6 +70,7 @@ impl Run<'_> {
     fn all(&mut self, instance: Box<dyn Instance + '_>) {
         let goes_on = self.ask_alone();
         self.compare();
+        self.nothing_but_errors();
         if goes_on {
             self.ask_in_a_row(instance);
             self.change_the_future();
@@ -235,6 +237,23 @@ impl Run<'_> {
             difference(expectation, answer, self.tolerance)
         });
         self.report.findings.extend(findings);
+    }
+
+    /// A scenario that expects nothing shows at least that there are answers.
+    fn nothing_but_errors(&mut self) {
+        let mut errors = self.alone.values().filter_map(Answer::error);
+        let is_all = errors.clone().count() == self.alone.len();
+        if let Some(error) = errors.next_back()
+            && is_all
+            && self.task.expect.is_empty()
+            && self.report.findings.is_empty()
+        {
+            let message = format!(
+                "nothing is expected, and every answer is an error: {} ({})",
+                error.class, error.message
+            );
+            self.find(FindingKind::Unfilled, None, message);
+        }
     }
 
     fn defect(&mut self, session: Session, answer: &Answer) {

@@ -56,10 +56,21 @@ pub fn with_advice(message: &str) -> String {
 
 /// The same of a message about a TOML text; `span` is what it is about, in bytes.
 pub fn toml_mistake(message: &str, text: &str, span: Range<usize>) -> String {
-    match (message.trim(), text.get(span)) {
+    match (message.trim(), text.get(span.clone())) {
+        ("duplicate key", Some(key)) if is_header(text, &span) => format!(
+            "the table `[{key}]` is there twice; where there may be several, each begins with \
+             `[[{key}]]`"
+        ),
         ("duplicate key", Some(key)) => format!("the key `{key}` is there twice; leave one"),
         (message, _) => with_advice(message),
     }
+}
+
+/// Whether a key stands in the header of a table.
+fn is_header(text: &str, key: &Range<usize>) -> bool {
+    let before = text.get(..key.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    line.trim_start().starts_with('[')
 }
 
 /// What serde found.
@@ -70,7 +81,9 @@ fn named(found: &str) -> String {
         "null" | "unit value" | "Option value" => "nothing".to_owned(),
         _ => match found.split_once(' ') {
             Some(("string", text)) => format!("the text {text}"),
-            Some(("boolean" | "integer", value)) => value.replace('`', ""),
+            Some(("boolean" | "integer", value)) => {
+                value.split('`').nth(1).unwrap_or(value).to_owned()
+            }
             Some(("floating", value)) => value.replace("point ", "").replace('`', ""),
             _ => found.to_owned(),
         },
@@ -80,8 +93,15 @@ fn named(found: &str) -> String {
 /// What serde expected: Rust's types are nobody's business here.
 fn kind(expected: &str) -> &str {
     match expected {
-        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number from 0 on",
-        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65,535",
+        "u32" => "a whole number from 0 to 4,294,967,295",
+        "u64" | "u128" | "usize" => "a whole number from 0 on",
+        "i8" => "a whole number from -128 to 127",
+        "i16" => "a whole number from -32,768 to 32,767",
+        "i32" => "a whole number from -2,147,483,648 to 2,147,483,647",
+        "i64" | "i128" | "isize" => "a whole number",
+        "any valid TOML value" => "a number that is nearer to 0",
         "f32" | "f64" => "a number",
         "bool" | "a boolean" => "true or false",
         "a string" | "string" | "a borrowed string" => "a text in quotes",
@@ -118,7 +138,7 @@ mod tests {
         for (message, expected) in [
             (
                 "invalid type: floating point `2.5`, expected u32",
-                "it is 2.5, and a whole number from 0 on is expected",
+                "it is 2.5, and a whole number from 0 to 4,294,967,295 is expected",
             ),
             (
                 "invalid value: integer `-1`, expected usize",
@@ -143,6 +163,10 @@ mod tests {
             (
                 "invalid type: map, expected f64",
                 "it is a table, and a number is expected",
+            ),
+            (
+                "invalid type: integer `99999999999999999999` as i128, expected any valid TOML value",
+                "it is 99999999999999999999, and a number that is nearer to 0 is expected",
             ),
             ("missing field `weight`", "missing key `weight`"),
         ] {

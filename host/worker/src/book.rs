@@ -133,7 +133,7 @@ impl Book {
             total += entry.weight.decimal();
             if total > Decimal::ONE + Decimal::new(1, 9) {
                 let message = format!(
-                    "with `{}` the weights add up to {total}, which is more than 1",
+                    "with `{}` the weights add up to {total}, which is more than 1; lower some",
                     entry.name
                 );
                 return Err(wrong(offset, message));

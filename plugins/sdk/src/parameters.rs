@@ -214,12 +214,12 @@ mod tests {
             (
                 r#"{"symbols": [], "lookback": -1}"#,
                 "lookback",
-                "parameters.lookback: it is -1, and a whole number from 0 on is expected",
+                "parameters.lookback: it is -1, and a whole number from 0 to 4,294,967,295 is expected",
             ),
             (
                 r#"{"symbols": [], "lookback": 2.5}"#,
                 "lookback",
-                "parameters.lookback: it is 2.5, and a whole number from 0 on is expected",
+                "parameters.lookback: it is 2.5, and a whole number from 0 to 4,294,967,295 is expected",
             ),
             (
                 r#"{"symbols": [], "lookbak": 1}"#,

@@ -66,7 +66,7 @@ impl<'a> Today<'a> {
                 ..Error::new(
                     "InsufficientHistory",
                     format!(
-                        "there are {} sessions before today and {sessions} are needed",
+                        "before today there are {} of the {sessions} sessions that are needed",
                         self.session
                     ),
                 )

@@ -316,8 +316,9 @@ fn example_project() -> Project {
     let case = format!(r#"{{"name":"signals","event":{event},"targets":["portfolio"]}}"#);
     project.write("cases.jsonl", case);
     let scenario = "[[scenario]]\nname = \"a few prices\"\nprices = { UP = [1, 2] }\n";
-    project.write("trend.toml", scenario);
-    let parameters = "parameters = { symbols = [\"UP\"], top = 1 }\n";
+    let unknown = "[[scenario.expect]]\nerror = { class = \"NoData\" }\n";
+    project.write("trend.toml", format!("{scenario}{unknown}"));
+    let parameters = "parameters = { symbols = [\"UP\"], lookback = 1, top = 1 }\n";
     project.write(
         "plugins/momentum/tests/momentum.toml",
         format!("{scenario}{parameters}"),

@@ -515,7 +515,7 @@ fn with_a_crate() -> (Project, Alchemiser) {
     );
     let lock = fs::read(workspace().join("Cargo.lock")).unwrap();
     project.write("Cargo.lock", lock);
-    project.write("plugins/mine/Cargo.toml", manifest("mine"));
+    project.write("plugins/mine/Cargo.toml", manifest_of("mine"));
     let book = "[[strategy]]\nname = \"mine\"\nplugin = \"mine\"\nweight = 0.5\n\
                 [strategy.parameters]\nsymbol = \"KO\"\n";
     project.write("strategies/book.toml", book);
@@ -527,7 +527,7 @@ fn with_a_crate() -> (Project, Alchemiser) {
     (project, alchemiser)
 }
 
-fn manifest(name: &str) -> String {
+fn manifest_of(name: &str) -> String {
     let sdk = workspace().join("plugins/sdk");
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
@@ -603,9 +603,22 @@ fn sources_are_built_and_put_to_work() {
 
     project.write("plugins/mine/src/lib.rs", all_in("PG"));
     let doctor = alchemiser.call(["doctor"]).exits(1);
-    let changed = "the sources of mine have changed since it was built; `alchemiser plugin build \
-                   mine` builds it again";
+    let changed = "mine: built from other sources than those here; `alchemiser plugin build mine` \
+                   helps";
     assert!(doctor.stdout.contains(changed), "{doctor:#?}");
+}
+
+/// What may be held one day has to have prices today.
+#[test]
+fn a_symbol_that_is_only_declared_has_to_have_prices() {
+    let project = Project::new();
+    let mut dev = Dev::start(&project.alchemiser(), &State::new(), &[]);
+    dev.wait_for("ready");
+    let never = "(if (> (current-price \"KO\") 0) \"KO\" \"NOWHERE\")";
+    let told = refuses(&mut dev, &project, "strategies/trend.clj", never);
+    let expected = "it names `NOWHERE`, and there are no prices for that";
+    assert!(told.contains(expected), "{told}");
+    dev.stop();
 }
 
 /// Only what has to be is built when another crate comes, although it enters the
@@ -617,7 +630,7 @@ fn a_new_crate_is_built_and_the_others_are_not() {
     dev.wait_for("built");
     let lines = dev.lines().len();
     project.write("plugins/other/src/lib.rs", all_in("KO"));
-    project.write("plugins/other/Cargo.toml", manifest("other"));
+    project.write("plugins/other/Cargo.toml", manifest_of("other"));
     let told = dev.wait_after(lines, "building");
     assert_eq!(told["plugin"], "other", "{told:#}");
     // It is in use as soon as the book names it.
@@ -634,8 +647,19 @@ fn a_new_crate_is_built_and_the_others_are_not() {
     // A manifest that cargo does not understand is named.
     let lines = dev.lines().len();
     project.write("plugins/other/Cargo.toml", "[package]\nname = ");
-    let told = dev.wait_after(lines, "kept");
-    assert_eq!(told["files"], json!(["plugins/other/Cargo.toml"]));
+    let manifest = json!(["plugins/other/Cargo.toml"]);
+    dev.wait_until(lines, "the manifest", |line| {
+        line["happened"] == "kept" && line["files"] == manifest
+    });
+
+    // Nor is a crate forgotten without a word that makes no plugin any more.
+    let lines = dev.lines().len();
+    let library = manifest_of("other").replace("\"cdylib\", ", "");
+    project.write("plugins/other/Cargo.toml", library);
+    let told = dev.wait_after(lines, "gone");
+    assert_eq!(told["plugin"], "other", "{told:#}");
+    let tested = alchemiser.call(["plugin", "test", "other"]).exits(2);
+    assert!(tested.stderr.contains("makes no plugin"), "{tested:#?}");
 
     let lines = dev.stop();
     let is_built = |line: &&Value| line["happened"] == "building" && line["plugin"] != "other";

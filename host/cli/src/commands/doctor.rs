@@ -15,6 +15,7 @@ use alchemiser_events::Timestamp;
 use alchemiser_local::{LetterFilter, OpenError, StateDirectory};
 use alchemiser_market::{Market, exchange_date, trading_day};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,35 +100,46 @@ fn toolchain(project: &Project) -> Result<String, String> {
     ))
 }
 
-/// Plugins whose sources are others than those that they were built from.
+/// Plugins that are not built from their sources as they are.
 fn plugins(project: &Project) -> Result<String, String> {
     if !project.is_workspace() {
         return Ok("their sources are not here".to_owned());
     }
     let builder = Builder::open(project.root()).map_err(|error| error.to_string())?;
-    let crates = project.plugin_crates();
-    let is_changed = |name: &&String| {
-        // Whether it is there at all matters to those who use it.
-        let bytes = std::fs::read(project.plugin(name)).ok();
-        let origin = bytes.and_then(|bytes| alchemiser_sandbox::inspect(&bytes).ok()?.origin);
-        origin.is_some_and(|origin| !is_built_from(&origin, &builder))
-    };
-    let changed: Vec<&str> = crates
+    let (mut missing, mut changed) = (Vec::new(), Vec::new());
+    for name in builder.plugins() {
+        let Ok(bytes) = std::fs::read(project.plugin(name)) else {
+            missing.push(name);
+            continue;
+        };
+        let origin = alchemiser_sandbox::inspect(&bytes)
+            .ok()
+            .and_then(|it| it.origin);
+        if origin.is_some_and(|origin| !is_built_from(&origin, &builder)) {
+            changed.push(name);
+        }
+    }
+    let mut wrong = Vec::new();
+    for (names, what) in [
+        (missing, "not built"),
+        (changed, "built from other sources than those here"),
+    ] {
+        if !names.is_empty() {
+            let listed = names.join(", ");
+            let command = format!("`alchemiser plugin build {}`", names.join(" "));
+            wrong.push(format!("{listed}: {what}; {command} helps"));
+        }
+    }
+    let used = project.book().map(|book| book.entries).unwrap_or_default();
+    let used: BTreeSet<String> = used.into_iter().map(|entry| entry.source.plugin).collect();
+    let without = used
         .iter()
-        .filter(is_changed)
-        .map(String::as_str)
-        .collect();
-    match changed[..] {
-        [] => Ok("built from the sources as they are here".to_owned()),
-        [one] => Err(format!(
-            "the sources of {one} have changed since it was built; `alchemiser plugin build {one}` \
-             builds it again"
-        )),
-        [..] => Err(format!(
-            "the sources of {} have changed since they were built; `alchemiser plugin build` \
-             builds them again",
-            changed.join(", ")
-        )),
+        .filter_map(|name| project.crate_without_a_module(name));
+    wrong.extend(without.map(|folder| machine::makes_no_plugin(&folder)));
+    if wrong.is_empty() {
+        Ok("those of plugins/ are built from the sources as they are here".to_owned())
+    } else {
+        Err(wrong.join("; "))
     }
 }
 

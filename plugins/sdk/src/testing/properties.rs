@@ -7,6 +7,10 @@ use crate::market::Session;
 use crate::strategy::Strategy;
 use crate::weights::Weights;
 
+/// What to do about an answer that depends on more than the session.
+const STATELESS: &str = "keep nothing from one call to the next, in no `static` and in no cache, \
+                         and go through no `HashMap`: its order is another each time";
+
 /// As many sessions are tried at most, spread over all there are.
 const TRIED: u32 = 60;
 
@@ -52,6 +56,16 @@ pub fn never_looks_ahead<S: Strategy>(
 ) {
     for session in tried(market) {
         let expected = fresh(market, &load, session);
+        // What changes by itself would seem to look ahead.
+        let again = fresh(market, &load, session);
+        assert!(
+            again == expected,
+            "the answer as of session {session} ({}) depends on more than the session\n  \
+             of a strategy just loaded: {}\n  of another just loaded: {}\n  {STATELESS}",
+            market.date(session),
+            shown(&expected),
+            shown(&again)
+        );
         for (what, other) in other_futures(market, session) {
             let found = fresh(&other, &load, session);
             assert!(
@@ -124,7 +138,7 @@ pub fn depends_on_the_session_alone<S: Strategy>(
             assert!(
                 found == expected,
                 "the answer as of session {session} ({}) depends on more than the session\n  \
-                 of a strategy just loaded: {}\n  {whose}: {}",
+                 of a strategy just loaded: {}\n  {whose}: {}\n  {STATELESS}",
                 market.date(session),
                 shown(&expected),
                 shown(&found)

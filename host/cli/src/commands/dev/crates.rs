@@ -58,6 +58,8 @@ pub(super) struct Crates<'a> {
     seen: BTreeMap<String, CrateSources>,
     /// What each plugin was last built from.
     built: BTreeMap<String, CrateSources>,
+    /// Those that had sources and have none any more, until that is told.
+    gone: Vec<String>,
 }
 
 impl<'a> Crates<'a> {
@@ -72,6 +74,7 @@ impl<'a> Crates<'a> {
             lock: Lock::default(),
             seen: BTreeMap::new(),
             built: BTreeMap::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -103,8 +106,9 @@ impl<'a> Crates<'a> {
         let Some(builder) = &self.builder else {
             return Ok(None);
         };
-        self.built
-            .retain(|name, _| builder.plugins().any(|plugin| plugin == name));
+        let is_gone = |name: &String| !builder.plugins().any(|plugin| plugin == name);
+        let gone = self.built.extract_if(.., |name, _| is_gone(name));
+        self.gone.extend(gone.map(|(name, _)| name));
         let mut candidates: Vec<(ToBuild, CrateSources)> = Vec::new();
         for plugin in builder.plugins() {
             let sources = self.sources(builder, plugin);
@@ -134,6 +138,11 @@ impl<'a> Crates<'a> {
         self.seen.insert(to_build.plugin.clone(), sources.clone());
         self.built.insert(to_build.plugin.clone(), sources);
         Ok(Some(to_build))
+    }
+
+    /// Plugins whose sources are gone since this was asked last.
+    pub(super) fn take_gone(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Whether there are any.

@@ -9,7 +9,7 @@ use super::teller::Teller;
 use super::watch::{Message, Wake, Watch};
 use crate::commands::rules::run_tests;
 use crate::failure::{CommandFailure, CommandResult, error_json};
-use crate::machine::Plugins;
+use crate::machine::{Plugins, makes_no_plugin};
 use crate::preview::Preview;
 use crate::project::Project;
 use crate::sources::{Sources, Stamp};
@@ -126,7 +126,11 @@ impl<'a> Reloader<'a> {
         if self.building.is_some() || !self.watch.is_quiet() {
             return;
         }
-        let next = match self.crates.next_to_build() {
+        let next = self.crates.next_to_build();
+        for name in self.crates.take_gone() {
+            self.tell_gone(&name);
+        }
+        let next = match next {
             Ok(Some(next)) => next,
             Ok(None) => return self.tell_built(),
             Err(failure) => return self.tell_kept(self.crates.changed_manifests(), &failure),
@@ -158,10 +162,29 @@ impl<'a> Reloader<'a> {
         self.building = Some(built);
     }
 
+    /// Whether a plugin is in use, or would be if the book were in force.
+    fn is_used(&self, name: &str) -> bool {
+        self.applied.uses(name) || self.refused.as_ref().is_some_and(|it| it.uses(name))
+    }
+
+    /// Tells that a plugin has no sources any more, if that matters.
+    fn tell_gone(&self, name: &str) {
+        if !self.is_used(name) {
+            return;
+        }
+        let why = match self.project.crate_without_a_module(name) {
+            Some(folder) => makes_no_plugin(&folder),
+            None => format!("the sources of plugin {name} are gone"),
+        };
+        let text = format!("{why}; the build that is there stays in force");
+        let object = json!({"happened": "gone", "plugin": name});
+        self.teller.tell(&text, object);
+    }
+
     /// Tells once that what was there at the start is built.
     fn tell_built(&mut self) {
         if self.all_built.take() == Some(true) && self.crates.are_there() {
-            let text = "every plugin is built from its sources as they are";
+            let text = "every plugin of plugins/ is built from its sources as they are";
             self.teller.tell(text, json!({"happened": "built"}));
         }
     }
@@ -186,6 +209,11 @@ impl<'a> Reloader<'a> {
             Ok(false) if change != Change::None => {
                 let text = format!("plugin {name} is built; its component stays as it is");
                 let object = json!({"happened": "unchanged", "plugin": name});
+                self.teller.tell(&text, object);
+            }
+            Ok(_) if change != Change::None && !self.is_used(&name) => {
+                let text = format!("plugin {name} is built; no strategy of the book uses it");
+                let object = json!({"happened": "unused", "plugin": name});
                 self.teller.tell(&text, object);
             }
             Ok(_) => {}

@@ -12,6 +12,9 @@ pub(super) fn new(command: &NewPlugin, arguments: &Arguments) -> CommandResult {
     let name = command.name.as_str();
     check_name(name)?;
     let project = Project::find(arguments)?;
+    if let Some(project) = &project {
+        check_strategies(name, project)?;
+    }
     let parent = match (&command.into, &project) {
         (Some(folder), _) => folder.clone(),
         (None, Some(project)) => project.root().join("plugins"),
@@ -169,7 +172,7 @@ fn check_name(name: &str) -> CommandResult {
     }
     if KEYWORDS.contains(&name) {
         return refuse(format!(
-            "`{name}` is a word of the Rust language, and no crate can have it for a name; take another"
+            "`{name}` is a word of the Rust language or the name of one of its own crates; take another"
         ));
     }
     if TAKEN.contains(&name) {
@@ -249,6 +252,23 @@ fn standalone(command: &NewPlugin, project: Option<&Project>) -> CommandResult<H
         lock: has("Cargo.lock"),
         sdk,
     })
+}
+
+/// A command that names it would mean the strategy.
+fn check_strategies(name: &str, project: &Project) -> CommandResult {
+    // What is wrong with the book is told by those who need it.
+    let Ok(book) = project.book() else {
+        return Ok(());
+    };
+    let is_other = book
+        .entry(name)
+        .is_some_and(|entry| entry.source.plugin != name);
+    let is_file = book.directory().join(format!("{name}.clj")).is_file();
+    if is_other || is_file {
+        let message = format!("`{name}` is the name of a strategy of the project; take another");
+        return Err(CommandFailure::usage("BadName", message));
+    }
+    Ok(())
 }
 
 /// Cargo cannot tell crates of one name apart.

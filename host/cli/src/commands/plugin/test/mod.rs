@@ -97,7 +97,7 @@ fn build_plugins(targets: &[Target], project: &Project) -> CommandResult {
         };
     }
     let crates = project.plugin_crates();
-    names.retain(|name| project.is_workspace() && crates.contains(*name));
+    names.retain(|name| project.is_workspace() && crates.contains_key(*name));
     if names.is_empty() {
         return Ok(());
     }

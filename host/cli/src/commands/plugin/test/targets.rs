@@ -3,6 +3,7 @@
 use crate::arguments::{Arguments, PluginTest};
 use crate::commands::plugin::build::crate_here;
 use crate::failure::{CommandFailure, CommandResult};
+use crate::machine::makes_no_plugin;
 use crate::project::Project;
 use alchemiser_suggest::instead_of;
 use alchemiser_worker::Book;
@@ -130,15 +131,16 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
         .as_ref()
         .and_then(|book| Some((book, book.entry(name)?)))
     {
-        return Ok(match &entry.source.file {
-            Some(file) => Subject::Strategy(book.directory().join(file)),
-            None => Subject::Plugin(entry.source.plugin.clone()),
-        });
+        return match &entry.source.file {
+            Some(file) => Ok(Subject::Strategy(book.directory().join(file))),
+            None => plugin(&entry.source.plugin, project),
+        };
     }
-    if plugins.contains(name) || project.plugin(name).is_file() {
-        return Ok(Subject::Plugin(name.to_owned()));
+    let is_there = plugins.contains_key(name) || project.plugin(name).is_file();
+    if is_there || project.crate_without_a_module(name).is_some() {
+        return plugin(name, project);
     }
-    let mut known: Vec<&str> = plugins.iter().map(String::as_str).collect();
+    let mut known: Vec<&str> = plugins.keys().map(String::as_str).collect();
     if let Some(book) = &book {
         known.extend(book.entries.iter().map(|entry| entry.name.as_str()));
     }
@@ -151,6 +153,18 @@ fn subject(name: &str, project: &Project) -> CommandResult<Subject> {
             instead_of(name, &known)
         ),
     ))
+}
+
+/// A plugin, unless its crate makes none any more: what lies there was built
+/// from something else.
+fn plugin(name: &str, project: &Project) -> CommandResult<Subject> {
+    match project.crate_without_a_module(name) {
+        Some(folder) => {
+            let message = makes_no_plugin(&folder);
+            Err(CommandFailure::usage("UnknownPlugin", message))
+        }
+        None => Ok(Subject::Plugin(name.to_owned())),
+    }
 }
 
 /// A folder as it is named from here. Paths are printed; short ones read better.
@@ -199,7 +213,7 @@ fn component_of(folder: &Path, name: &str, project: &Project) -> PathBuf {
 /// Everything that has scenarios.
 fn everything(project: &Project) -> CommandResult<Vec<Target>> {
     let mut targets = Vec::new();
-    for plugin in project.plugin_crates() {
+    for plugin in project.plugin_crates().into_keys() {
         let subject = Subject::Plugin(plugin);
         let files = own(&subject, project)?;
         if !files.is_empty() {
