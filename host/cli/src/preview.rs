@@ -8,6 +8,7 @@ use alchemiser_events::{
 };
 use alchemiser_market::{Market, Session};
 use alchemiser_sandbox::{Explain, PlanInstrument, PlanRequest, PlanSettings};
+use alchemiser_scenarios::STATELESS;
 use alchemiser_worker::{BookStrategy, Evaluator, OpenStrategy, consolidate, effective_shares};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -311,9 +312,7 @@ fn ask(
     let again = answer(&mut asked_before, session)?;
     if again != weights {
         let message = format!(
-            "plugin `{}` answers {}, and after a call for an earlier session {}; keep nothing \
-             from one call to the next, in no `static` and in no cache, and go through no \
-             `HashMap`: its order is another each time",
+            "plugin `{}` answers {}, and after a call for an earlier session {}; {STATELESS}",
             strategy.plugin.name(),
             difference(None, &Ok(weights)),
             difference(None, &Ok(again)),

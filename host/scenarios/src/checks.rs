@@ -24,7 +24,7 @@ const ALONE: usize = 16;
 const PERTURBED: usize = 8;
 
 /// What to do about an answer that depends on what was asked before.
-const STATELESS: &str = "keep nothing from one call to the next, in no `static` and in no cache, \
+pub const STATELESS: &str = "keep nothing from one call to the next, in no `static` and in no cache, \
                          and go through no `HashMap`: its order is another each time";
 
 /// Asks a strategy about a scenario.

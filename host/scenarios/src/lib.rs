@@ -23,7 +23,7 @@ mod subject;
 mod update;
 
 pub use answer::{Answer, Difference};
-pub use checks::run_strategy;
+pub use checks::{STATELESS, run_strategy};
 pub use file::{
     Budget, Expectation, ExpectedAnswer, ExpectedError, FileError, PlanTask, Scenario,
     ScenarioFile, StrategyTask, Task,

@@ -131,7 +131,8 @@ fn plugins(project: &Project) -> Result<String, String> {
         }
     }
     let used = project.book().map(|book| book.entries).unwrap_or_default();
-    let used: BTreeSet<String> = used.into_iter().map(|entry| entry.source.plugin).collect();
+    let mut used: BTreeSet<String> = used.into_iter().map(|entry| entry.source.plugin).collect();
+    used.insert(project.settings.plugins.portfolio.clone());
     let without = used
         .iter()
         .filter_map(|name| project.crate_without_a_module(name));
